@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 
-class ExpectationFailed(AssertionError):
+class ExpectationFailed(AssertionError):  # noqa: N818 - it reads as what happened
     """An unmet expectation, with all that its reader needs.
 
     ``expected`` names the specification's number where there is one, ``seen`` what was measured,
