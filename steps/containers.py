@@ -1,0 +1,103 @@
+"""Containers: what they were started with, whether they run, and what outlives them."""
+
+from __future__ import annotations
+
+from environment.containers import ServiceContainer
+from environment.endpoints import ask
+from environment.expectations import expect
+from environment.settings import Settings
+from environment.vocabulary import Context, given, then, when
+from environment.watching import watch
+
+# Longer than the 10 s in which sts-service notices a silent peer (DESIGN: ping 5 s + 5 s).
+WATCHED_S = 12.0
+
+
+@given("media-service Docker container started with `{name}={value}`")
+def media_service_started_with(context: Context, name: str, value: str) -> None:
+    """Find the variable inside the container: the text's value, unless the run overrides it."""
+    settings = context.session.settings
+    overridden = name.lower() in settings.model_fields_set
+    wanted = str(getattr(settings, name.lower())) if overridden else value
+    seen = context.session.stack().media_service.environment.get(name)
+    context.run.notes["url"] = wanted
+    expect(
+        seen == wanted,
+        expected=f"{name}={wanted} inside media-service (FR-011, FR-012)",
+        seen=f"{name}={seen}",
+        hint="environment/production.py hands media-service its variables.",
+    )
+
+
+@given("STS-service Docker container started on bridge network with name `{name}`")
+def sts_service_started_as(context: Context, name: str) -> None:
+    """Find the container running, under that name, among the network's members (FR-004)."""
+    stack = context.session.stack()
+    container, wanted = stack.sts_service, stack.settings.named(name)
+    expect(
+        container.status == "running" and wanted in stack.network.members(),
+        expected=f"a running container {wanted!r} on {stack.network.name}",
+        seen=f"{container.name} {container.status}; members {stack.network.members()}",
+        hint="`docker ps -a` and `docker network inspect` show the same.",
+    )
+
+
+@given("both containers running on custom bridge network `{network}`")
+def both_run_on_network(context: Context, network: str) -> None:
+    """Find both services running, as members of this run's network of that name."""
+    stack = context.session.stack()
+    services: tuple[ServiceContainer, ...] = (stack.media_service, stack.sts_service)
+    expect(
+        all(s.status == "running" and s.name in stack.network.members() for s in services)
+        and stack.network.name == _network_name(stack.settings, network),
+        expected=f"both services running on {network}",
+        seen={s.name: s.status for s in services} | {"members": stack.network.members()},
+        hint="`docker ps -a` and `docker network inspect` show the same.",
+    )
+
+
+@given("media-service container stopped")
+def media_service_stopped(context: Context) -> None:
+    """Stop it with SIGTERM; noting first what sts-service is, to be compared. Healed later."""
+    stack = context.session.stack()
+    context.run.cleanup.callback(stack.heal)
+    context.run.notes["before"] = stack.sts_service.inspect()
+    exit_code = stack.media_service.stop()
+    expect(
+        stack.media_service.status == "exited" and exit_code == 0,
+        expected="media-service stopped cleanly, exit code 0 (FR-002)",
+        seen=f"{stack.media_service.status}, exit code {exit_code}",
+        hint=f"`docker logs {stack.media_service.name}`: what held up its shutdown?",
+    )
+
+
+@when("STS-service container status checked")
+def sts_status_checked(context: Context) -> None:
+    """Watch its status for as long as it takes to notice the missing peer, and then some."""
+    sts = context.session.stack().sts_service
+    context.run.notes["statuses"] = watch(lambda: sts.inspect()["State"], duration_s=WATCHED_S)
+
+
+@then("STS-service remains running (no cascading failures from service isolation)")
+def sts_remains_running(context: Context) -> None:
+    """Compare all that was seen: running throughout, the same process, and still healthy."""
+    sts, before = context.session.stack().sts_service, context.run.notes["before"]["State"]
+    identity = {(s["Status"], s["Pid"], s["StartedAt"]) for s in context.run.notes["statuses"]}
+    expect(
+        identity == {("running", before["Pid"], before["StartedAt"])},
+        expected=f"running for {WATCHED_S:g} s as process {before['Pid']}",
+        seen=identity,
+        hint=f"`docker logs {sts.name}`",
+    )
+    answer = ask(sts.url("/health"))
+    expect(
+        answer.status == 200 and sts.inspect()["RestartCount"] == 0,
+        expected="200 from its /health, and no restart",
+        seen=f"{answer.status} {answer.body}",
+        hint=f"`docker logs {sts.name}`",
+    )
+
+
+def _network_name(settings: Settings, said: str) -> str:
+    default = type(settings).model_fields["e2e_network_name"].default
+    return settings.network_name if said == default else said

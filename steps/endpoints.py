@@ -1,0 +1,94 @@
+"""Endpoints on the host: health, and the ports that the containers publish."""
+
+from __future__ import annotations
+
+from environment.endpoints import ask, ask_until_ok, published_ports, speaks_rtmp
+from environment.expectations import expect
+from environment.vocabulary import Context, given, then, when
+
+# FR-005: the container ports that must be published, by the container's plain name.
+PUBLISHED = {"e2e-mediamtx": (1935, 8554), "e2e-media-service": (8080,), "sts-service": (3000,)}
+
+
+@given("pytest test framework on host")
+def suite_on_host(context: Context) -> None:
+    """Have the stack up and this process outside of it: it is no member of the network."""
+    stack = context.session.stack()
+    names = {container.name for container in stack.containers.values()}
+    expect(
+        set(stack.network.members()) == names,
+        expected=f"only the system's containers on {stack.network.name}: {sorted(names)}",
+        seen=stack.network.members(),
+        hint="the suite must reach the services from outside, over published ports.",
+    )
+
+
+@when("pytest queries health endpoints")
+def query_health(context: Context) -> None:
+    """Ask both services over their published ports until they answer 200, or time is up."""
+    stack = context.session.stack()
+    context.run.notes["answers"] = [
+        ask_until_ok(service, "/health", timeout_s=stack.settings.timeout(30))
+        for service in (stack.media_service, stack.sts_service)
+    ]
+
+
+@then("both services return 200 OK within {limit_s:d} seconds")
+def healthy_within(context: Context, limit_s: int) -> None:
+    """Hold the answers, and the time the whole stack took from its start, against the bound."""
+    stack, answers = context.session.stack(), context.run.notes["answers"]
+    limit = stack.settings.timeout(limit_s)
+    startup_s = stack.started_in_s
+    expect(
+        startup_s is not None
+        and startup_s <= limit
+        and all(a.status == 200 and a.after_s <= limit for a in answers),
+        expected=f"200 within {limit:g} s of the start",
+        seen=f"stack healthy after {startup_s} s; {[(a.url, a.status) for a in answers]}",
+        hint="run.log has the time of each container's start and first healthy answer.",
+    )
+    expect(
+        [a.body["status"] for a in answers] == ["healthy", "healthy"],
+        expected="both call themselves healthy",
+        seen=[a.body for a in answers],
+        hint="a 200 that does not say healthy comes from somebody else on that port.",
+    )
+
+
+@when("tests query services via published ports")
+def query_published_ports(context: Context) -> None:
+    """Ask each HTTP service on localhost, and shake hands with the media server's RTMP."""
+    stack = context.session.stack()
+    context.run.notes["media-service"] = ask(
+        f"http://localhost:{stack.media_service.host_port(8080)}/health"
+    )
+    context.run.notes["sts-service"] = ask(
+        f"http://localhost:{stack.sts_service.host_port(3000)}/health"
+    )
+    context.run.notes["api"] = ask(
+        f"http://localhost:{stack.media_server.host_port(9997)}/v3/paths/list"
+    )
+    context.run.notes["rtmp"] = speaks_rtmp("localhost", stack.media_server.host_port(1935))
+
+
+@then("localhost port mapping works correctly for external access")
+def port_mapping_works(context: Context) -> None:
+    """See that the right one answered on each port, and that all of FR-005 are published."""
+    notes, stack = context.run.notes, context.session.stack()
+    expect(
+        notes["rtmp"]
+        and "items" in notes["api"].body
+        and "media_server" in notes["media-service"].body
+        and "asr" in notes["sts-service"].body,
+        expected="each service answers, as itself, on its published port",
+        seen={name: str(notes[name]) for name in ("rtmp", "api", "media-service", "sts-service")},
+        hint="`docker ps` shows who holds which port.",
+    )
+    for name, ports in PUBLISHED.items():
+        published = published_ports(stack.containers[name])
+        expect(
+            set(ports) <= set(published),
+            expected=f"{name} publishes {ports} (FR-005)",
+            seen=published,
+            hint="environment/production.py lists the ports of each container.",
+        )
