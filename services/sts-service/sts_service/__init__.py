@@ -1,0 +1,1 @@
+"""sts-service: speech to translated speech, over Socket.IO."""

@@ -1,0 +1,63 @@
+"""Spanish speech with the espeak-ng program."""
+
+import shutil
+import subprocess
+import tempfile
+import wave
+from pathlib import Path
+from typing import ClassVar
+
+from sts_service.audio import Mono, from_pcm, silence
+from sts_service.engines.base import EngineError, EngineLoadError, EngineOptions, Synthesizer
+
+WORDS_PER_MINUTE = 150
+_TIMEOUT_S = 10.0
+
+
+class Engine(Synthesizer):
+    """One short-lived process for each text; the model is the name of an espeak-ng voice."""
+
+    name: ClassVar[str] = "espeak"
+    languages: ClassVar[frozenset[str]] = frozenset({"es"})
+    rate_hz: ClassVar[int] = 22_050
+
+    def __init__(self, options: EngineOptions) -> None:
+        program = shutil.which("espeak-ng")
+        if program is None:
+            raise EngineLoadError("the program espeak-ng is not installed")
+        self._program = program
+        self.model = options.model or "es"
+        self._folder = tempfile.TemporaryDirectory(prefix="espeak-")
+
+    def _synthesize(self, text: str, language: str, speed: float) -> Mono:  # noqa: ARG002
+        # To a file: on a pipe espeak-ng cannot write the length into the header.
+        spoken = Path(self._folder.name) / "speech.wav"
+        spoken.unlink(missing_ok=True)
+        words_per_minute = round(WORDS_PER_MINUTE * speed)
+        command = [self._program, "-v", self.model, "-s", str(words_per_minute)]
+        try:
+            subprocess.run(
+                [*command, "-w", str(spoken), "--stdin"],
+                input=text.encode(),
+                check=True,
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+            )
+        except subprocess.CalledProcessError as error:
+            reason = error.stderr.decode(errors="replace").strip()
+            raise EngineError(f"espeak-ng failed: {reason}", retryable=True) from error
+        except subprocess.TimeoutExpired as error:
+            message = f"espeak-ng did not finish in {_TIMEOUT_S:g} s"
+            raise EngineError(message, retryable=True) from error
+        # Nothing to say (punctuation alone): espeak-ng may write no file at all.
+        return _read(spoken) if spoken.exists() else silence(self.rate_hz)
+
+    def close(self) -> None:
+        """Remove the folder of the speech files."""
+        self._folder.cleanup()
+
+
+def _read(path: Path) -> Mono:
+    with wave.open(str(path), "rb") as file:
+        pcm = file.readframes(file.getnframes())
+        return from_pcm(pcm, rate_hz=file.getframerate(), channels=file.getnchannels())

@@ -1,0 +1,54 @@
+"""What runs inside a worker process: the engines, loaded once, and the work on a fragment."""
+
+import atexit
+
+import structlog
+
+from services.contracts import ErrorCode
+from sts_service.engines.base import EngineLoadError
+from sts_service.engines.registry import Description, Engines, Selection, describe, load
+from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.logs import configure_logging
+from sts_service.pipeline import dub
+
+_log = structlog.get_logger()
+
+
+class _Loaded:
+    """The process's engines, or why it has none."""
+
+    engines: Engines | None = None
+    description: Description | None = None
+    error: str = "the engines were never loaded"
+
+
+def prepare(selection: Selection, log_level: str) -> None:
+    """Load the engines; a failure is kept for ``report``, since nobody hears an initialiser."""
+    configure_logging(log_level)
+    try:
+        engines = load(selection)
+    except EngineLoadError as error:
+        _Loaded.error = str(error)
+        return
+    _Loaded.engines = engines
+    _Loaded.description = describe(selection, engines)
+    atexit.register(engines.close)
+
+
+def report() -> Description:
+    """Say what was loaded, or raise why nothing was."""
+    if _Loaded.description is None:
+        raise EngineLoadError(_Loaded.error)
+    return _Loaded.description
+
+
+def run(job: FragmentJob) -> Outcome:
+    """Dub one fragment; never raises."""
+    if _Loaded.engines is None:
+        return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, _Loaded.error, retryable=False))
+    try:
+        return dub(_Loaded.engines, job)
+    except Exception as error:  # noqa: BLE001 - outermost edge: one fragment fails, not the worker
+        _log.exception("fragment_crashed")
+        message = f"{type(error).__name__}: {error}"
+        return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message, retryable=False))
