@@ -1,0 +1,196 @@
+"""Reads the source: pictures as they are, sound decoded and laid on the sample clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from media_service.audio_format import BYTES_PER_FRAME, SAMPLE_RATE_HZ, seconds_of
+from media_service.protocol import Opened, Start
+from media_service.worker.errors import StreamError
+from media_service.worker.fit import pcm_of
+from media_service.worker.segmenter import Segment, Segmenter
+from media_service.worker.source import Source, describe, open_source
+from media_service.worker.timeline import (
+    AudioTimeline,
+    Origin,
+    choose_origin,
+    continue_origin,
+)
+from media_service.worker.waiting_room import VideoQueue
+
+EARLY_S = 0.1
+"""Media up to this much before the origin is kept: tracks seldom start at the same instant."""
+AUDIO_LAG_S = 3.0
+"""When the pictures are this far ahead, the sound is taken to be absent."""
+AUDIO_RESERVE_S = 1.0
+"""What of such an absence stays open for sound that comes late after all."""
+MAX_BAD_PACKETS = 100
+
+
+class IngestEvents(Protocol):
+    """What the ingest tells as it goes; called on its own thread."""
+
+    def opened(self, source: Source, description: Opened) -> None: ...  # noqa: D102
+    def began(self, origin: Origin) -> None: ...  # noqa: D102
+    def segment_cut(self, segment: Segment) -> None: ...  # noqa: D102
+    def noted(self, event: str, **detail: object) -> None: ...  # noqa: D102
+
+
+class Ingest:
+    """One reading of the source, from opening to its end."""
+
+    def __init__(self, start: Start, video: VideoQueue, events: IngestEvents) -> None:
+        self._start = start
+        self._video_queue = video
+        self._events = events
+        self._stop = threading.Event()
+        self._opened_at = time.monotonic()
+        self._resampler = _new_resampler()
+        self._origin: Origin | None = None
+        self._timeline: AudioTimeline | None = None
+        self._segmenter = Segmenter(segment_samples=round(start.segment_s * SAMPLE_RATE_HZ))
+        self._source: Source | None = None
+        self._heard = False
+        self._seen_keyframe = False
+        self._bad_packets = 0
+        self.zero_arrived_at: float | None = None
+
+    def stop(self) -> None:
+        """Have the reading end with the next packet, as if the source had ended."""
+        self._stop.set()
+
+    def run(self) -> str:
+        """Read to the end and say why it ended; raises ``StreamError``."""
+        source = self._source = open_source(self._start.input_url, self._stop)
+        try:
+            self._events.opened(source, describe(source))
+            reason = self._read(source)
+            self._hear(self._decoded(lambda: source.audio.codec_context.decode(None)))
+            self._cut(self._segmenter.finish())
+        finally:
+            source.container.close()
+        if not self._heard:
+            raise StreamError("no_audio", "audio track required for dubbing: none was decoded")
+        return reason
+
+    def _read(self, source: Source) -> str:
+        try:
+            for packet in source.container.demux(source.video, source.audio):
+                if self._stop.is_set():
+                    return "stopped"
+                if packet.size == 0 or packet.dts is None or packet.pts is None:
+                    continue
+                self._take(packet)
+        except av.ExitError:
+            return "read_timeout"
+        except (OSError, av.FFmpegError) as error:
+            return f"read_failed: {error}"
+        return "end_of_stream"
+
+    def _take(self, packet: Packet[Stream]) -> None:
+        time_s = float((packet.dts or 0) * packet.time_base)
+        if self._origin is None:
+            self._fix_origin(time_s)
+        if packet.stream.type == "video":
+            self._see(cast("Packet[VideoStream]", packet), time_s)
+        else:
+            audio = cast("Packet[AudioStream]", packet)
+            self._hear(self._decoded(audio.decode))
+
+    def _fix_origin(self, first_s: float) -> None:
+        segment_s = self._start.segment_s
+        if self._start.zero_s is None:
+            age_s = self._start.ready_age_s + time.monotonic() - self._opened_at
+            origin = choose_origin(first_s, ready_age_s=age_s, segment_s=segment_s)
+        else:
+            origin = continue_origin(
+                first_s,
+                zero_s=self._start.zero_s,
+                number=self._start.first_number,
+                segment_s=segment_s,
+            )
+        segment_samples = round(segment_s * SAMPLE_RATE_HZ)
+        self._segmenter = Segmenter(segment_samples=segment_samples, first_number=origin.number)
+        self._timeline = AudioTimeline(
+            zero_s=origin.zero_s, start_samples=origin.number * segment_samples
+        )
+        self._origin = origin
+        self.zero_arrived_at = time.monotonic() - (first_s - origin.zero_s)
+
+    def _see(self, packet: Packet[VideoStream], time_s: float) -> None:
+        if self._origin is None or self._timeline is None:
+            return
+        position_s = time_s - self._origin.zero_s
+        if not self._seen_keyframe:
+            start_s = self._origin.number * self._start.segment_s
+            if not packet.is_keyframe or position_s < start_s - EARLY_S:
+                return
+            self._seen_keyframe = True
+            if self._source is not None:
+                self._events.opened(self._source, describe(self._source, packet))
+        self._video_queue.put(packet)
+        lag_s = position_s - seconds_of(self._timeline.position_samples)
+        if lag_s > AUDIO_LAG_S:
+            if not self._heard:
+                raise StreamError(
+                    "no_audio", f"audio track required for dubbing: silent for {lag_s:.1f} s"
+                )
+            silence = self._timeline.fill_to(time_s - AUDIO_RESERVE_S)
+            self._events.noted("audio_absent", silence_s=round(seconds_of(silence), 3))
+            self._cut(self._segmenter.push_silence(silence))
+
+    def _decoded(self, decode: Callable[[], list[AudioFrame]]) -> list[AudioFrame]:
+        try:
+            frames = decode()
+        except av.FFmpegError as error:
+            self._bad_packets += 1
+            if self._bad_packets >= MAX_BAD_PACKETS:
+                raise StreamError("undecodable_audio", f"audio is undecodable: {error}") from error
+            return []
+        if frames:
+            self._bad_packets = 0
+        return frames
+
+    def _hear(self, frames: Iterable[AudioFrame]) -> None:
+        if self._timeline is None or self._origin is None:
+            return
+        for frame in frames:
+            for made in self._resampled(frame):
+                if made.pts is None or made.time_base is None:
+                    continue
+                placement = self._timeline.place(float(made.pts * made.time_base), made.samples)
+                if not self._heard:
+                    self._heard = True
+                    self._events.began(self._origin)
+                self._cut(self._segmenter.push_silence(placement.silence_samples))
+                self._cut(
+                    self._segmenter.push(pcm_of(made)[placement.skip_samples * BYTES_PER_FRAME :])
+                )
+
+    def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
+        try:
+            return self._resampler.resample(frame)
+        except ValueError:
+            # The resampler is bound to the first frame's format, and the source has changed it.
+            self._events.noted("audio_format_changed", sample_rate_hz=frame.sample_rate)
+            self._resampler = _new_resampler()
+            return self._resampler.resample(frame)
+
+    def _cut(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            self._events.segment_cut(segment)
+
+
+def _new_resampler() -> AudioResampler:
+    return AudioResampler(format="s16", layout="stereo", rate=SAMPLE_RATE_HZ)

@@ -1,0 +1,116 @@
+"""Opens a live source, quickly, and finds the two tracks that dubbing needs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from media_service.protocol import Opened
+from media_service.worker.errors import StreamError
+
+OPEN_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+RETRY_S = 4.0
+_PAUSE_S = 0.1
+_QUICK = {"analyzeduration": "100000", "probesize": "32"}
+"""Two tracks are known from their headers; looking further waits for the next keyframe."""
+_THOROUGH = {"analyzeduration": "2000000"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open input and its tracks."""
+
+    container: InputContainer
+    video: VideoStream
+    audio: AudioStream
+
+
+def open_source(url: str, stop: threading.Event) -> Source:
+    """Open ``url``; raises ``StreamError`` for what cannot be dubbed.
+
+    A source that is not there yet is tried for ``RETRY_S``; one that seems to lack a track is
+    looked at once more, thoroughly.
+    """
+    container = _open(url, _QUICK, stop)
+    if not (container.streams.video and container.streams.audio):
+        container.close()
+        container = _open(url, _THOROUGH, stop)
+    try:
+        return Source(container, *_tracks(container))
+    except StreamError:
+        container.close()
+        raise
+
+
+def describe(source: Source, keyframe: Packet[VideoStream] | None = None) -> Opened:
+    """Return what the source holds; the picture's size is known once a keyframe is."""
+    video, audio = source.video.codec_context, source.audio.codec_context
+    width, height = (video.width, video.height)
+    if not width and keyframe is not None:
+        width, height = _picture_size(source.video, keyframe)
+    rate = source.video.average_rate
+    return Opened(
+        video_codec=video.name,
+        width=width,
+        height=height,
+        fps=float(rate) if rate else None,
+        audio_codec=audio.name,
+        sample_rate_hz=audio.sample_rate or 0,
+        channels=audio.channels,
+    )
+
+
+def _open(url: str, analysis: dict[str, str], stop: threading.Event) -> InputContainer:
+    options = dict(analysis)
+    container_format = None
+    if url.startswith("rtmp"):
+        # Naming the format saves half a second of guessing.
+        container_format = "flv"
+        options |= {"rtmp_live": "live", "fpsprobesize": "0", "tcp_nodelay": "1"}
+    give_up_at = time.monotonic() + RETRY_S
+    while True:
+        try:
+            return av.open(
+                url,
+                "r",
+                format=container_format,
+                options=options,
+                timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+            )
+        except (OSError, av.FFmpegError, IndexError) as error:
+            if time.monotonic() > give_up_at or stop.wait(_PAUSE_S):
+                raise StreamError("input_unreadable", f"cannot open {url}: {error}") from error
+
+
+def _tracks(container: InputContainer) -> tuple[VideoStream, AudioStream]:
+    if not container.streams.audio:
+        raise StreamError("no_audio", "audio track required for dubbing")
+    if not container.streams.video:
+        raise StreamError("no_video", "video track required for dubbing")
+    video, audio = container.streams.video[0], container.streams.audio[0]
+    # A codec that this build of FFmpeg does not know has no context.
+    video_codec = video.codec_context.name if video.codec_context else "unknown"
+    if video_codec != "h264":
+        raise StreamError("unsupported_codec", f"unsupported video codec {video_codec}: not H.264")
+    if audio.codec_context is None:
+        raise StreamError("unsupported_codec", "unsupported audio codec: it cannot be decoded")
+    return video, audio
+
+
+def _picture_size(video: VideoStream, keyframe: Packet[VideoStream]) -> tuple[int, int]:
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    decoder.extradata = video.codec_context.extradata
+    try:
+        frames = [*decoder.decode(Packet(bytes(keyframe))), *decoder.decode(None)]
+    except av.FFmpegError:
+        return 0, 0
+    return (frames[0].width, frames[0].height) if frames else (0, 0)

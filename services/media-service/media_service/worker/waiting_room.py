@@ -1,0 +1,108 @@
+"""The places where media waits for its turn to go out, each with a bound."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from media_service.protocol import Result
+from media_service.worker.errors import StreamError
+from media_service.worker.segmenter import Segment
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+MAX_VIDEO_BYTES = 192 << 20
+"""About 40 s (a segment and its time limit) at 40 Mbit/s."""
+MAX_SEGMENTS = 64
+
+
+class VideoQueue:
+    """H.264 packets in decoding order, bounded by their bytes."""
+
+    def __init__(self, max_bytes: int = MAX_VIDEO_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._packets: deque[Packet[VideoStream]] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of all packets that wait."""
+        return self._bytes
+
+    def put(self, packet: Packet[VideoStream]) -> None:
+        """Append a packet; raises ``StreamError`` when the bound is reached."""
+        with self._lock:
+            if self._bytes + packet.size > self._max_bytes:
+                raise StreamError(
+                    "video_backlog_full",
+                    f"more than {self._max_bytes} bytes of video wait for dubbed audio",
+                )
+            self._packets.append(packet)
+            self._bytes += packet.size
+
+    def peek(self) -> Packet[VideoStream] | None:
+        """Return the next packet and leave it there; None when there is none."""
+        with self._lock:
+            return self._packets[0] if self._packets else None
+
+    def take(self) -> Packet[VideoStream]:
+        """Remove and return the next packet."""
+        with self._lock:
+            packet = self._packets.popleft()
+            self._bytes -= packet.size
+            return packet
+
+
+class SegmentQueue:
+    """Segments in order, each with its result as soon as that is known."""
+
+    def __init__(self) -> None:
+        self._segments: deque[tuple[Segment, float]] = deque()
+        self._results: dict[int, Result] = {}
+        self._next_number = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, segment: Segment, *, decide_by: float) -> None:
+        """Append a segment; without a result at monotonic ``decide_by`` its original goes out."""
+        with self._changed:
+            if len(self._segments) >= MAX_SEGMENTS:
+                raise StreamError("segment_backlog_full", "too many segments wait for output")
+            self._segments.append((segment, decide_by))
+            self._changed.notify_all()
+
+    def resolve(self, result: Result) -> bool:
+        """Give a segment its result; False when it came too late or twice."""
+        with self._changed:
+            if result.number < self._next_number or result.number in self._results:
+                return False
+            self._results[result.number] = result
+            self._changed.notify_all()
+            return True
+
+    def close(self) -> None:
+        """Say that no more segments will come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def next(self) -> tuple[Segment, Result | None] | None:
+        """Wait for the next segment and its result; None at the end of the stream."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._segments or self._closed)
+            if not self._segments:
+                return None
+            segment, decide_by = self._segments[0]
+            number = segment.number
+            if not segment.tail:
+                self._changed.wait_for(
+                    lambda: number in self._results, timeout=decide_by - time.monotonic()
+                )
+            self._segments.popleft()
+            self._next_number = number + 1
+            return segment, self._results.pop(number, None)
