@@ -1,0 +1,103 @@
+"""What goes into an image: its files, their content hash, and the archive it is built from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from environment.settings import REPO_ROOT
+
+CONTRACTS = PurePosixPath("services/contracts")
+WHEELHOUSE = "wheelhouse"
+
+_LEFT_OUT_FOLDERS = frozenset(
+    {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "tests"}
+)
+_LEFT_OUT_SUFFIXES = (".pyc", ".md", ".swp", "~")
+_LEFT_OUT_PREFIXES = ("docker-compose", ".")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an image comes from: `name` is its repository under `dubspec/`, `folder` its service's.
+
+    Paths are relative to the repository's root, as in the Dockerfile's COPY lines.
+    """
+
+    name: str
+    folder: PurePosixPath
+    root: Path = REPO_ROOT
+
+    @property
+    def repository(self) -> str:
+        """The image's name without a tag."""
+        return f"dubspec/{self.name}"
+
+    @property
+    def dockerfile(self) -> PurePosixPath:
+        """The Dockerfile, relative to the root."""
+        return self.folder / "Dockerfile"
+
+    @property
+    def requirements(self) -> Path | None:
+        """The file that pins the service's Python packages, if it has any."""
+        path = self.root / self.folder / "requirements.txt"
+        return path if path.is_file() else None
+
+    @property
+    def wheelhouse(self) -> Path:
+        """Where the wheels of those packages lie for the build."""
+        return self.root / self.folder / WHEELHOUSE
+
+
+def content_hash(source: Source, base_id: str) -> str:
+    """12 hex digits that change with any file of the image, and with the base it stands on.
+
+    The wheels do not count: the requirements and the base decide them.
+    """
+    digest = hashlib.sha256(base_id.encode())
+    for path in _own_files(source):
+        relative = path.relative_to(source.root).as_posix()
+        digest.update(f"\0{relative}\0{_mode(path):o}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def archive(source: Source) -> io.BytesIO:
+    """The build context as a tar, the same bytes for the same content so that layers are reused."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in (*_own_files(source), *sorted(source.wheelhouse.glob("*.whl"))):
+            info = tarfile.TarInfo(path.relative_to(source.root).as_posix())
+            info.size = path.stat().st_size
+            info.mode = _mode(path)
+            with path.open("rb") as content:
+                tar.addfile(info, content)
+    buffer.seek(0)
+    return buffer
+
+
+def _own_files(source: Source) -> Iterator[Path]:
+    for folder in (source.folder, CONTRACTS):
+        yield from _files_below(source.root / folder)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(_LEFT_OUT_PREFIXES):
+            continue
+        if entry.is_dir():
+            if entry.name not in _LEFT_OUT_FOLDERS and entry.name != WHEELHOUSE:
+                yield from _files_below(entry)
+        elif entry.is_file() and not entry.name.endswith(_LEFT_OUT_SUFFIXES):
+            yield entry
+
+
+def _mode(path: Path) -> int:
+    """Readable by all, whatever the umask the repository was cloned under."""
+    return 0o755 if os.access(path, os.X_OK) else 0o644
