@@ -1,0 +1,159 @@
+"""The sound of a file as samples that lie where its timestamps say they are heard."""
+
+# ruff: noqa: N818 - errors are named for what happened, as in environment.errors
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from environment.errors import HarnessError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+Samples = npt.NDArray[np.float32]
+
+# Containers with millisecond timestamps round each frame's time: below this, timestamps
+# jitter; beyond it, there is a gap or an overlap.
+_JITTER_S = 0.004
+_LONGEST_GAP_S = 600.0
+_SILENT_DBFS = -120.0
+
+
+class MediaUnreadable(HarnessError):
+    """A file or stream cannot be opened, or lacks what was to be read from it."""
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """Mono float32 samples in -1..1; the first is heard at `start_s` of the timeline."""
+
+    samples: Samples
+    start_s: float
+    rate_hz: int
+
+    @property
+    def end_s(self) -> float:
+        """When the last sample ends."""
+        return self.start_s + len(self.samples) / self.rate_hz
+
+    def cut(self, start_s: float, duration_s: float) -> Samples:
+        """Return that stretch of the timeline, with silence where the track has nothing."""
+        first = round((start_s - self.start_s) * self.rate_hz)
+        count = round(duration_s * self.rate_hz)
+        stretch = np.zeros(count, np.float32)
+        begin, end = max(0, first), min(len(self.samples), first + count)
+        if begin < end:
+            stretch[begin - first : end - first] = self.samples[begin:end]
+        return stretch
+
+
+def level_dbfs(samples: Samples) -> float:
+    """RMS level against full scale; -120 for digital silence and for nothing at all."""
+    if len(samples) == 0:
+        return _SILENT_DBFS
+    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    return _SILENT_DBFS if power <= 0 else max(_SILENT_DBFS, 10 * float(np.log10(power)))
+
+
+@contextmanager
+def open_media(path: Path | str) -> Iterator[InputContainer]:
+    """Open a media file for reading; MediaUnreadable says what is wrong with it."""
+    try:
+        container = av.open(str(path))
+    except (av.error.FFmpegError, OSError) as cause:
+        raise MediaUnreadable(f"{path} cannot be read as media: {cause}") from cause
+    with container:
+        yield container
+
+
+@dataclass
+class _Run:
+    """Frames that follow each other without a gap."""
+
+    first_s: float
+    blocks: list[Samples] = field(default_factory=list)
+    starts_s: list[float] = field(default_factory=list)
+    samples: int = 0
+
+    def add(self, block: Samples, at_s: float, rate_hz: int) -> None:
+        self.starts_s.append(at_s - self.samples / rate_hz)
+        self.blocks.append(block)
+        self.samples += len(block)
+
+    @property
+    def start_s(self) -> float:
+        # Rounding errors of single timestamps cancel out over the run.
+        return float(np.median(self.starts_s))
+
+
+def read_audio(path: Path | str, rate: int = 48_000) -> AudioTrack:
+    """Decode the first audio stream, mixed to mono, resampled to `rate`, on its timeline.
+
+    Gaps in the timestamps become silence and overlaps are cut, so that sample `n` is heard
+    at `start_s + n / rate`. Encoder priming is dropped where the container declares it.
+    Raises MediaUnreadable when there is no audio.
+    """
+    runs: list[_Run] = []
+    with open_media(path) as container:
+        if not container.streams.audio:
+            raise MediaUnreadable(f"{path} has no audio stream")
+        stream = container.streams.audio[0]
+        native_rate_hz = stream.rate
+        to_float = av.AudioResampler(format="fltp")
+        try:
+            for packet in container.demux(stream):
+                for frame in packet.decode():
+                    if frame.pts is None or frame.time_base is None:
+                        continue
+                    at_s = float(frame.pts * frame.time_base)
+                    planes = frame if frame.format.name == "fltp" else to_float.resample(frame)[0]
+                    block = planes.to_ndarray().mean(axis=0, dtype=np.float32)
+                    _append(runs, block, at_s, native_rate_hz)
+        except av.error.FFmpegError as cause:
+            raise MediaUnreadable(f"the audio of {path} cannot be decoded: {cause}") from cause
+    if not runs:
+        raise MediaUnreadable(f"{path} has an audio stream without a single frame")
+    track = _lay_out(runs, native_rate_hz)
+    if native_rate_hz != rate:
+        resampled = soxr.resample(track.samples, native_rate_hz, rate, "HQ")
+        track = AudioTrack(np.asarray(resampled, np.float32), track.start_s, rate)
+    return track
+
+
+def _append(runs: list[_Run], block: Samples, at_s: float, rate_hz: int) -> None:
+    if runs:
+        run = runs[-1]
+        deviation_s = at_s - (run.first_s + run.samples / rate_hz)
+        if abs(deviation_s) <= _JITTER_S:
+            run.add(block, at_s, rate_hz)
+            return
+        if deviation_s > _LONGEST_GAP_S:
+            raise MediaUnreadable(f"the audio jumps by {deviation_s:.0f} s: not one recording")
+    runs.append(_Run(first_s=at_s))
+    runs[-1].add(block, at_s, rate_hz)
+
+
+def _lay_out(runs: list[_Run], rate_hz: int) -> AudioTrack:
+    start_s = runs[0].start_s
+    placed: list[Samples] = []
+    position = 0
+    for run in runs:
+        samples = np.concatenate(run.blocks)
+        wanted = round((run.start_s - start_s) * rate_hz)
+        if wanted > position:
+            placed.append(np.zeros(wanted - position, np.float32))
+            position = wanted
+        samples = samples[position - wanted :]
+        placed.append(samples)
+        position += len(samples)
+    return AudioTrack(np.concatenate(placed), start_s, rate_hz)
