@@ -46,6 +46,10 @@ class NameTaken(HarnessError):
     """A container, network or volume of that name belongs to someone who still needs it."""
 
 
+class NetworkUnusable(HarnessError):
+    """The network that was given cannot carry the system."""
+
+
 class ContainerFailed(HarnessError):
     """A container cannot be created, started, or is not in the state the call needs."""
 

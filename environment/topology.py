@@ -65,8 +65,11 @@ class Topology(Protocol):
     def start(self) -> None:
         """Bring everything up and return once it is healthy; does nothing when it is up."""
 
-    def heal(self) -> None:
-        """Undo what a scenario stopped, paused, removed or cut off; check that all is healthy."""
+    def heal(self) -> tuple[str, ...]:
+        """Undo what a scenario stopped, paused, removed or cut off; check that all is healthy.
+
+        Returns what had to be done, in words: nothing after a scenario that broke nothing.
+        """
 
     def down(self) -> None:
         """Remove everything that was made; may be called at any time, any number of times."""

@@ -1,0 +1,98 @@
+"""Host ports: which are free, and who holds one that is not."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import docker
+from docker.errors import APIError
+
+from environment.errors import PortTaken
+
+_LISTEN: Final = "0A"
+_CONFLICTS: Final = ("already allocated", "already in use")
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """TCP ports that nobody listens on, each different.
+
+    They are chosen here and not by the engine, whose own choice changes at every restart.
+    """
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("", 0))
+        return tuple(each.getsockname()[1] for each in sockets)
+
+
+def engine_host(client: docker.DockerClient) -> str:
+    """The address under which the engine's published ports are reached."""
+    url = urlsplit(client.api.base_url)
+    is_remote = url.scheme in {"http", "https"} and url.hostname not in {None, "localhost"}
+    return str(url.hostname) if is_remote else "127.0.0.1"
+
+
+def holder_of(client: docker.DockerClient, port: int) -> str | None:
+    """Who listens on a TCP port of the host, in words; None when nobody can be seen to."""
+    api: Any = client.api
+    for container in api.containers():
+        if any(published.get("PublicPort") == port for published in container["Ports"]):
+            return f"the container {container['Names'][0].lstrip('/')}"
+    sockets = _listening_sockets(port)
+    if not sockets:
+        return None
+    for pid, name in _processes_with(sockets):
+        return f"the process {name} (pid {pid})"
+    return "a process of another user"
+
+
+def is_port_conflict(error: APIError) -> bool:
+    """Whether the engine refused a start because a host port is held."""
+    return any(words in str(error.explanation) for words in _CONFLICTS)
+
+
+def port_taken(
+    client: docker.DockerClient, container: str, ports: Iterable[int], refusal: APIError
+) -> PortTaken:
+    """The error to raise for a refusal: which of the host ports is held, and by whom."""
+    wanted = list(ports)
+    said = [port for port in wanted if re.search(rf":{port}\b", str(refusal.explanation))]
+    holders = {port: holder_of(client, port) for port in said or wanted}
+    port, holder = next(
+        ((port, holder) for port, holder in holders.items() if holder),
+        ((said or wanted)[0], "somebody who cannot be seen"),
+    )
+    return PortTaken(
+        f"Port {port} of the host, which {container} needs, is taken by {holder}.",
+        port=port,
+        holder=holder,
+        remedy="free it, choose another in the settings, or set E2E_DYNAMIC_PORTS=1.",
+    )
+
+
+def _listening_sockets(port: int) -> set[str]:
+    """The inodes of the sockets that listen on `port`, as `/proc/<pid>/fd` shows them."""
+    inodes = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if not table.exists():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    return inodes
+
+
+def _processes_with(sockets: set[str]) -> Iterator[tuple[int, str]]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(handle.readlink()) in sockets for handle in (process / "fd").iterdir()):
+                yield int(process.name), (process / "comm").read_text().strip()
+        except OSError:  # another user's, or gone meanwhile
+            continue
