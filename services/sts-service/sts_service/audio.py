@@ -63,7 +63,8 @@ def frame_levels(sound: Mono) -> Samples:
     frame_samples = max(1, round(sound.rate_hz * FRAME_S))
     padded = np.pad(sound.samples, (0, -sound.samples.size % frame_samples))
     frames = padded.reshape(-1, frame_samples).astype(np.float64)
-    return np.sqrt(np.mean(frames**2, axis=1)).astype(np.float32)
+    levels: Samples = np.sqrt(np.mean(frames**2, axis=1)).astype(np.float32)
+    return levels
 
 
 def is_silent(sound: Mono) -> bool:

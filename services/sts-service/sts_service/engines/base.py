@@ -84,7 +84,7 @@ class Recognizer(ABC):
     def _recognize(self, samples: Samples, language: str) -> str:
         """Recognise non-empty, non-silent mono samples at ``rate_hz``."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Let go of processes and files."""
 
 
@@ -105,7 +105,7 @@ class Translator(ABC):
     def _translate(self, text: str, source: str, target: str) -> str:
         """Translate text that is not blank."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Let go of processes and files."""
 
 
@@ -130,5 +130,5 @@ class Synthesizer(ABC):
     def _synthesize(self, text: str, language: str, speed: float) -> Mono:
         """Speak text that is not blank."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Let go of processes and files."""

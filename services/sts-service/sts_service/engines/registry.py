@@ -38,14 +38,26 @@ class Selection:
     tts: Choice
     device: str = "cpu"
 
+    def on(self, device: str) -> "Selection":
+        """Return the selection for another device, ``cpu`` or ``cuda``."""
+        return replace(self, device=device)
+
     def overridden(self, stage: Stage, *, provider: str | None, model: str | None) -> "Selection":
         """Return the selection with another provider or model for one stage."""
-        choice: Choice = getattr(self, stage)
+        choice = {Stage.ASR: self.asr, Stage.TRANSLATION: self.translation, Stage.TTS: self.tts}[
+            stage
+        ]
         if provider is not None and provider != choice.provider:
             choice = Choice(provider)
         if model is not None:
             choice = replace(choice, model=model)
-        return replace(self, **{stage.value: choice})
+        match stage:
+            case Stage.ASR:
+                return replace(self, asr=choice)
+            case Stage.TRANSLATION:
+                return replace(self, translation=choice)
+            case Stage.TTS:
+                return replace(self, tts=choice)
 
 
 PROFILES: dict[str, Selection] = {

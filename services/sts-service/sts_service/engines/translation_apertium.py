@@ -58,15 +58,17 @@ class Engine(Translator):
             if shutil.which(program) is None:
                 raise EngineLoadError(f"Apertium's program {program} is not installed")
         self._chain: list[subprocess.Popen[bytes]] = []
+        try:
+            # The dictionaries are read at the first text: not while somebody waits for it.
+            self.translate("hello", "en", "es")
+        except EngineError as error:
+            raise EngineLoadError(str(error)) from error
 
     def _translate(self, text: str, source: str, target: str) -> str:  # noqa: ARG002 - one pair
         if not self._chain:
             self._start()
         try:
             answer = self._exchange(_RESERVED.sub(r"\\\1", hyphenated(_plain(text))))
-            # The programs behind a dead one flush an empty answer before they end themselves.
-            if any(process.poll() is not None for process in self._chain):
-                raise EOFError("one of its programs ended")
         except (OSError, EOFError, TimeoutError) as error:
             self.close()
             message = f"apertium did not answer: {error or type(error).__name__}"
@@ -106,6 +108,9 @@ class Engine(Translator):
             if not chunk:
                 raise EOFError("the pipeline ended")
             answer += chunk
+        # The programs behind a dead one flush an empty answer before they end themselves.
+        if any(process.poll() is not None for process in self._chain):
+            raise EOFError("one of its programs ended")
         return answer[:-1].decode(errors="replace")
 
     def close(self) -> None:

@@ -27,17 +27,19 @@ class Engine(Synthesizer):
             raise EngineLoadError("the program espeak-ng is not installed")
         self._program = program
         self.model = options.model or "es"
-        self._folder = tempfile.TemporaryDirectory(prefix="espeak-")
 
     def _synthesize(self, text: str, language: str, speed: float) -> Mono:  # noqa: ARG002
         # To a file: on a pipe espeak-ng cannot write the length into the header.
-        spoken = Path(self._folder.name) / "speech.wav"
-        spoken.unlink(missing_ok=True)
-        words_per_minute = round(WORDS_PER_MINUTE * speed)
-        command = [self._program, "-v", self.model, "-s", str(words_per_minute)]
+        with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
+            spoken = Path(folder) / "speech.wav"
+            self._run(text, "-s", str(round(WORDS_PER_MINUTE * speed)), "-w", str(spoken))
+            # Nothing to say (punctuation alone): espeak-ng may write no file at all.
+            return _read(spoken) if spoken.exists() else silence(self.rate_hz)
+
+    def _run(self, text: str, *options: str) -> None:
         try:
             subprocess.run(
-                [*command, "-w", str(spoken), "--stdin"],
+                [self._program, "-v", self.model, *options, "--stdin"],
                 input=text.encode(),
                 check=True,
                 capture_output=True,
@@ -49,12 +51,6 @@ class Engine(Synthesizer):
         except subprocess.TimeoutExpired as error:
             message = f"espeak-ng did not finish in {_TIMEOUT_S:g} s"
             raise EngineError(message, retryable=True) from error
-        # Nothing to say (punctuation alone): espeak-ng may write no file at all.
-        return _read(spoken) if spoken.exists() else silence(self.rate_hz)
-
-    def close(self) -> None:
-        """Remove the folder of the speech files."""
-        self._folder.cleanup()
 
 
 def _read(path: Path) -> Mono:

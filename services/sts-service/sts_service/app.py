@@ -1,0 +1,177 @@
+"""The service put together: web server, Socket.IO, workers; its start and its end."""
+
+import asyncio
+import hmac
+import signal
+from typing import Any
+
+import structlog
+from aiohttp import web
+from socketio import AsyncServer
+from socketio.exceptions import ConnectionRefusedError as Rejection
+
+from services.contracts import OBSERVE_NAMESPACE, ErrorCode
+from sts_service.emitter import Emitter
+from sts_service.engines.base import EngineLoadError
+from sts_service.engines.registry import Description
+from sts_service.events import Events
+from sts_service.health import Health
+from sts_service.metrics import Metrics
+from sts_service.observe import Observers
+from sts_service.pool import WorkerPool, Workers
+from sts_service.settings import Settings
+from sts_service.streams import Streams
+
+_log = structlog.get_logger()
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+PING_INTERVAL_S = 5
+PING_TIMEOUT_S = 5
+"""A connection that was cut silently is noticed within interval and timeout together: 10 s."""
+
+
+class Service:
+    """One running sts-service."""
+
+    def __init__(self, settings: Settings, workers: Workers) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._engines: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
+        self.metrics = Metrics()
+        self._server = AsyncServer(
+            async_mode="aiohttp",
+            # The events of one connection are handled in the order they came.
+            async_handlers=False,
+            max_http_buffer_size=MAX_MESSAGE_BYTES,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            cors_allowed_origins=[],
+        )
+        self._observers = Observers(self._server, self.metrics)
+        emitter = Emitter(self._server, self._observers, self.metrics)
+        self._streams = Streams(settings, workers=workers, emitter=emitter, metrics=self.metrics)
+        self._events = Events(
+            streams=self._streams,
+            emitter=emitter,
+            observers=self._observers,
+            engines=self._engines,
+        )
+        self._health = Health(self._engines, self.metrics)
+        application = web.Application()
+        application.add_routes(self._health.routes())
+        self._server.attach(application)
+        self._wire()
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+
+    @property
+    def port(self) -> int:
+        """The port listened on, also where the settings left the choice to the system."""
+        return int(self._runner.addresses[0][1])
+
+    async def listen(self) -> None:
+        """Open the port; ``OSError`` when it is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._settings.host, self._settings.port).start()
+        _log.info("service_listening", host=self._settings.host, port=self.port)
+
+    async def load(self) -> None:
+        """Load the models; from then on the service is healthy."""
+        engines = await self._workers.start()
+        self._engines.set_result(engines)
+        _log.info(
+            "models_loaded",
+            profile=engines.profile,
+            asr=engines.asr,
+            translation=engines.translation,
+            tts=engines.tts,
+            models=engines.models,
+        )
+
+    async def stop(self) -> None:
+        """Answer what is in hand, within the grace; then end everything."""
+        self._health.stopping = self._events.stopping = True
+        if not await self._streams.drain(self._settings.shutdown_grace):
+            _log.warning("fragments_given_up", grace_s=self._settings.shutdown_grace)
+        await self._events.close()
+        await self._streams.close()
+        await self._observers.close()
+        await self._server.shutdown()
+        await self._runner.cleanup()
+        await self._workers.stop()
+        _log.info("service_stopped")
+
+    def _wire(self) -> None:
+        server = self._server
+        server.on("connect", self._connected)
+        server.on("disconnect", self._disconnected)
+        server.on("*", self._events.receive)
+        server.on("connect", self._observer_connected, namespace=OBSERVE_NAMESPACE)
+        server.on("disconnect", self._observer_disconnected, namespace=OBSERVE_NAMESPACE)
+        server.on("*", self._observer_spoke, namespace=OBSERVE_NAMESPACE)
+
+    async def _connected(self, sid: str, _: dict[str, Any], auth: Any) -> None:
+        self._authenticate(auth)
+        self.metrics.connections.inc()
+        _log.info("client_connected", connection=sid)
+
+    async def _disconnected(self, sid: str, reason: str) -> None:
+        self.metrics.connections.dec()
+        _log.info("client_disconnected", connection=sid, reason=reason)
+        await self._streams.abandon(sid)
+
+    async def _observer_connected(self, sid: str, _: dict[str, Any], auth: Any) -> None:
+        self._authenticate(auth)
+        self._observers.join(sid)
+
+    async def _observer_disconnected(self, sid: str, _: str) -> None:
+        self._observers.leave(sid)
+
+    async def _observer_spoke(self, event: str, sid: str, *_: Any) -> None:
+        _log.warning("observer_ignored", connection=sid, said=event)
+
+    def _authenticate(self, auth: Any) -> None:
+        key = self._settings.sts_api_key
+        if not key:
+            return
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), key.encode()):
+            code = ErrorCode.AUTH_FAILED
+            self.metrics.errors.labels(code=code.value).inc()
+            _log.warning("client_rejected", code=code.value)
+            message = "the token is missing or wrong"
+            raise Rejection(message, {"code": code.value, "retryable": code.retryable})
+
+
+async def serve(settings: Settings) -> int:
+    """Run the service until SIGTERM or SIGINT; return the exit status."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    workers = WorkerPool(
+        settings.selection,
+        size=settings.sts_workers,
+        load_timeout_s=settings.load_timeout,
+        log_level=settings.log_level,
+    )
+    service = Service(settings, workers)
+    loading: asyncio.Task[None] | None = None
+    waiting = asyncio.create_task(stopping.wait())
+    status = 0
+    try:
+        await service.listen()
+        loading = asyncio.create_task(service.load())
+        await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            await loading
+        await waiting
+    except (OSError, EngineLoadError) as error:
+        _log.error("service_failed", error=str(error))
+        status = 1
+    finally:
+        waiting.cancel()
+        if loading is not None:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+        await service.stop()
+    return status

@@ -1,0 +1,23 @@
+"""The one exception that ends in an ``error`` event."""
+
+from services.contracts import ErrorCode, Severity
+
+
+class Refused(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
+    """A client's request cannot be met; the message says why in words for its operator."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        stream_id: str | None = None,
+        fragment_id: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.stream_id = stream_id
+        self.fragment_id = fragment_id
+        self.severity = severity

@@ -1,0 +1,210 @@
+"""What a client may say: each event parsed as the contract has it, and answered."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from services.contracts import (
+    Capabilities,
+    ErrorCode,
+    FragmentAck,
+    FragmentData,
+    StreamControl,
+    StreamInit,
+    StreamReady,
+    WireModel,
+    parse_event,
+)
+from sts_service.emitter import Emitter
+from sts_service.engines.registry import Description
+from sts_service.errors import Refused
+from sts_service.observe import Observers
+from sts_service.streams import Streams
+
+_log = structlog.get_logger()
+
+MAX_FRAGMENT_BYTES = 10 * 1024 * 1024
+"""Largest PCM of one fragment; in base64 it still fits the transport's buffer."""
+
+_MAX_ENCODED = MAX_FRAGMENT_BYTES // 3 * 4 + 4
+
+
+class Events:
+    """The handlers of the main namespace.
+
+    Those of one connection run one after another, so none of them waits for work to be done.
+    """
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        emitter: Emitter,
+        observers: Observers,
+        engines: asyncio.Future[Description],
+    ) -> None:
+        self._streams = streams
+        self._emitter = emitter
+        self._observers = observers
+        self._engines = engines
+        self._deferred: set[asyncio.Task[None]] = set()
+        self.stopping = False
+
+    async def receive(self, event: str, sid: str, *arguments: Any) -> None:
+        """Answer one event, whatever it is; a bad one with an ``error`` event."""
+        payload = arguments[0] if len(arguments) == 1 else list(arguments)
+        stream_id = _text(payload, "stream_id") or self._stream_of_ack(sid, event, payload)
+        self._observers.saw("media", event, connection=sid, stream_id=stream_id, payload=payload)
+        await self._answered(sid, self._handle(event, sid, payload))
+
+    async def close(self) -> None:
+        """Give up requests that still wait for the models."""
+        for task in self._deferred:
+            task.cancel()
+        await asyncio.gather(*self._deferred, return_exceptions=True)
+
+    async def _answered(self, sid: str, handling: Coroutine[Any, Any, None]) -> None:
+        try:
+            await handling
+        except Refused as refused:
+            await self._emitter.refuse(sid, refused)
+
+    async def _handle(self, event: str, sid: str, payload: Any) -> None:
+        match _parsed(event, payload):
+            case StreamInit() as init if self._engines.done():
+                await self._open(sid, init)
+            case StreamInit() as init:
+                task = asyncio.create_task(self._answered(sid, self._open(sid, init)))
+                self._deferred.add(task)
+                task.add_done_callback(self._deferred.discard)
+            case FragmentData() as fragment:
+                await self._fragment(sid, fragment)
+            case FragmentAck() as ack:
+                self._acknowledged(sid, ack)
+            case StreamControl() as control:
+                await self._control(event, sid, control)
+
+    async def _open(self, sid: str, init: StreamInit) -> None:
+        engines = await asyncio.shield(self._engines)
+        stream = await self._streams.open(init, connection=sid, engines=engines)
+        terms = stream.terms
+        _log.info(
+            "stream_opened",
+            stream_id=terms.stream_id,
+            worker_id=init.worker_id,
+            session_id=terms.session_id,
+            config=init.config.wire(),
+            next_sequence=terms.next_sequence,
+        )
+        ready = StreamReady(
+            stream_id=terms.stream_id,
+            session_id=terms.session_id,
+            resumed=False,
+            next_sequence=stream.next_sequence,
+            max_inflight=terms.max_inflight,
+            capabilities=Capabilities(
+                profile=engines.profile,
+                asr=engines.asr,
+                translation=engines.translation,
+                tts=engines.tts,
+                source_languages=engines.source_languages,
+                target_languages=engines.target_languages,
+            ),
+        )
+        await self._emitter.send(sid, "stream:ready", ready, stream_id=terms.stream_id)
+
+    async def _fragment(self, sid: str, fragment: FragmentData) -> None:
+        fragment_id = str(fragment.fragment_id)
+        if self.stopping:
+            raise Refused(
+                ErrorCode.QUEUE_FULL,
+                "the service is shutting down",
+                stream_id=fragment.stream_id,
+                fragment_id=fragment_id,
+            )
+        stream = self._streams.of(sid, fragment.stream_id, fragment_id=fragment_id)
+        await stream.take(fragment)
+
+    def _acknowledged(self, sid: str, ack: FragmentAck) -> None:
+        _log.debug(
+            "fragment_acknowledged",
+            connection=sid,
+            fragment_id=str(ack.fragment_id),
+            status=ack.status,
+        )
+
+    async def _control(self, event: str, sid: str, control: StreamControl) -> None:
+        stream = self._streams.of(sid, control.stream_id)
+        _log.info(
+            event.replace("stream:", "stream_") + "_asked",
+            stream_id=control.stream_id,
+            reason=control.reason,
+        )
+        match event:
+            case "stream:pause":
+                stream.pause()
+            case "stream:resume":
+                stream.resume()
+            case "stream:end":
+                await stream.end()
+
+    def _stream_of_ack(self, sid: str, event: str, payload: Any) -> str | None:
+        fragment_id = _text(payload, "fragment_id")
+        if event != "fragment:ack" or fragment_id is None:
+            return None
+        owned = self._streams.owned_by(sid)
+        return next((s.terms.stream_id for s in owned if s.knows(fragment_id)), None)
+
+
+def _parsed(event: str, payload: Any) -> WireModel:
+    """Return the payload as its model, or raise ``Refused`` with the code that fits best."""
+    stream_id, fragment_id = _text(payload, "stream_id"), _text(payload, "fragment_id")
+    if event == "fragment:data" and _encoded_audio_chars(payload) > _MAX_ENCODED:
+        raise Refused(
+            ErrorCode.FRAGMENT_TOO_LARGE,
+            f"a fragment has at most {MAX_FRAGMENT_BYTES} bytes of audio",
+            stream_id=stream_id,
+            fragment_id=fragment_id,
+        )
+    try:
+        return parse_event("media", event, payload)
+    except KeyError as error:
+        message = f"there is no event {event!r}"
+        raise Refused(ErrorCode.INVALID_CONFIG, message, stream_id=stream_id) from error
+    except ValidationError as error:
+        code, message = _diagnosis(event, error)
+        raise Refused(code, message, stream_id=stream_id, fragment_id=fragment_id) from error
+    except ValueError as error:
+        raise Refused(
+            ErrorCode.INVALID_CONFIG, str(error), stream_id=stream_id, fragment_id=fragment_id
+        ) from error
+
+
+def _diagnosis(event: str, error: ValidationError) -> tuple[ErrorCode, str]:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = f"{event}: {place}: {first['msg']}" if place else f"{event}: {first['msg']}"
+    match first["loc"]:
+        case ("audio", *_) if event == "fragment:data":
+            code = ErrorCode.INVALID_AUDIO_FORMAT
+        case ("config", "sample_rate_hz" | "channels" | "format", *_):
+            code = ErrorCode.INVALID_AUDIO_FORMAT
+        case ("sequence_number" | "next_sequence", *_):
+            code = ErrorCode.INVALID_SEQUENCE
+        case _:
+            code = ErrorCode.INVALID_CONFIG
+    return code, message
+
+
+def _text(payload: Any, key: str) -> str | None:
+    value = payload.get(key) if isinstance(payload, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _encoded_audio_chars(payload: Any) -> int:
+    audio = payload.get("audio") if isinstance(payload, dict) else None
+    data = audio.get("data_base64") if isinstance(audio, dict) else None
+    return len(data) if isinstance(data, str) else 0

@@ -1,0 +1,117 @@
+"""The fragments of one stream: taken in once each, remembered until their answer is safe."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from services.contracts import (
+    DubbedAudio,
+    FragmentData,
+    FragmentError,
+    FragmentProcessed,
+    ModelNames,
+    Stage,
+    StageTimings,
+    StreamConfig,
+)
+from sts_service.engines.registry import Description
+from sts_service.job import Outcome
+
+
+@dataclass
+class Fragment:
+    """One fragment from its arrival to its answer; times are monotonic seconds."""
+
+    fragment_id: UUID
+    sequence_number: int
+    duration_ms: int
+    received_at: float = field(default_factory=time.monotonic)
+    taken_at: float | None = None
+    answered: bool = False
+    result: FragmentProcessed | None = field(default=None, repr=False)
+
+
+class Remembered:
+    """The fragments in work, and the last few answered, so that a repeat gets the first answer."""
+
+    def __init__(self, answers_kept: int) -> None:
+        self._by_number: dict[int, Fragment] = {}
+        self._answered: deque[int] = deque()
+        self._answers_kept = answers_kept
+
+    def same_as(self, data: FragmentData) -> Fragment | None:
+        """Return the fragment that has this number or this id already."""
+        return self._by_number.get(data.sequence_number) or self.with_id(str(data.fragment_id))
+
+    def with_id(self, fragment_id: str) -> Fragment | None:
+        """Return the fragment with this id."""
+        fragments = self._by_number.values()
+        return next((each for each in fragments if str(each.fragment_id) == fragment_id), None)
+
+    def add(self, fragment: Fragment) -> None:
+        """Remember a new fragment."""
+        self._by_number[fragment.sequence_number] = fragment
+
+    def answered(self, fragment: Fragment) -> None:
+        """Keep an answered fragment, in place of the one answered longest ago."""
+        self._answered.append(fragment.sequence_number)
+        while len(self._answered) > self._answers_kept:
+            del self._by_number[self._answered.popleft()]
+
+
+def result_of(
+    fragment: Fragment,
+    outcome: Outcome,
+    *,
+    stream_id: str,
+    config: StreamConfig,
+    engines: Description,
+) -> FragmentProcessed:
+    """Put an outcome into the words of the wire (FR-033).
+
+    ``processing_time_ms`` counts from when a worker took the fragment.
+    """
+    dubbed = None
+    if outcome.dubbed_pcm is not None:
+        dubbed = DubbedAudio.from_pcm(
+            outcome.dubbed_pcm, sample_rate_hz=config.sample_rate_hz, channels=config.channels
+        )
+    error = None
+    if outcome.failure is not None:
+        failure = outcome.failure
+        error = FragmentError(
+            code=failure.code,
+            message=failure.message,
+            stage=failure.stage,
+            retryable=failure.retryable,
+        )
+    started_at = fragment.received_at if fragment.taken_at is None else fragment.taken_at
+    return FragmentProcessed(
+        fragment_id=fragment.fragment_id,
+        stream_id=stream_id,
+        sequence_number=fragment.sequence_number,
+        status=_status(outcome),
+        dubbed_audio=dubbed,
+        transcript=outcome.transcript,
+        translated_text=outcome.translated_text,
+        processing_time_ms=round((time.monotonic() - started_at) * 1000),
+        stage_timings=StageTimings(
+            asr_ms=outcome.stage_ms.get(Stage.ASR),
+            translation_ms=outcome.stage_ms.get(Stage.TRANSLATION),
+            tts_ms=outcome.stage_ms.get(Stage.TTS),
+        ),
+        error=error,
+        metadata=ModelNames(
+            asr_model=f"{engines.asr}:{engines.models[Stage.ASR.value]}",
+            translation_model=f"{engines.translation}:{engines.models[Stage.TRANSLATION.value]}",
+            tts_model=f"{engines.tts}:{engines.models[Stage.TTS.value]}",
+        ),
+    )
+
+
+def _status(outcome: Outcome) -> Literal["success", "partial", "failed"]:
+    if outcome.failure is None:
+        return "success"
+    return "failed" if outcome.transcript is None else "partial"

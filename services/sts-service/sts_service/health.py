@@ -1,0 +1,51 @@
+"""The HTTP side: ``/health``, ``/ready`` and ``/metrics``."""
+
+import asyncio
+import time
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from sts_service.engines.registry import Description
+from sts_service.metrics import Metrics
+
+
+class Health:
+    """Healthy means: the models of all workers are loaded and the service is not stopping."""
+
+    def __init__(self, engines: asyncio.Future[Description], metrics: Metrics) -> None:
+        self._engines = engines
+        self._metrics = metrics
+        self._started_at = time.monotonic()
+        self.stopping = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to the application."""
+        return [
+            web.get("/health", self._health),
+            web.get("/ready", self._health),
+            web.get("/metrics", self._exposition),
+        ]
+
+    async def _health(self, _: web.Request) -> web.Response:
+        if self.stopping:
+            return web.json_response({"status": "stopping"}, status=503)
+        if not self._engines.done():
+            return web.json_response({"status": "loading"}, status=503)
+        engines = self._engines.result()
+        return web.json_response(
+            {
+                "status": "healthy",
+                "profile": engines.profile,
+                "asr": engines.asr,
+                "translation": engines.translation,
+                "tts": engines.tts,
+                "models": engines.models,
+                "uptime_s": round(time.monotonic() - self._started_at, 3),
+            }
+        )
+
+    async def _exposition(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )

@@ -1,0 +1,59 @@
+"""The Prometheus metrics of one service, in a registry of their own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from services.contracts import ErrorCode
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
+
+
+class Metrics:
+    """Everything ``/metrics`` shows."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.received = Counter(
+            "sts_fragments_received", "Fragments accepted", registry=self.registry
+        )
+        self.processed = Counter(
+            "sts_fragments_processed", "Results given out", ["status"], registry=self.registry
+        )
+        self.duplicates = Counter(
+            "sts_fragments_duplicate", "Fragments sent again", registry=self.registry
+        )
+        self.processing = Histogram(
+            "sts_fragment_processing_seconds",
+            "From a worker taking a fragment to its result",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.stage = Histogram(
+            "sts_stage_seconds",
+            "Time in one stage",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.queue_depth = Gauge(
+            "sts_queue_depth", "Fragments waiting for a worker", registry=self.registry
+        )
+        self.inflight = Gauge("sts_inflight", "Fragments in work", registry=self.registry)
+        self.streams = Gauge("sts_streams_active", "Open streams", registry=self.registry)
+        self.connections = Gauge(
+            "sts_connections", "Socket.IO clients, observers aside", registry=self.registry
+        )
+        self.observers = Gauge("sts_observers", "Connected observers", registry=self.registry)
+        self.errors = Counter(
+            "sts_errors",
+            "Requests refused and fragments failed",
+            ["code"],
+            registry=self.registry,
+        )
+        for code in ErrorCode:
+            self.errors.labels(code=code.value)
+        for status in ("success", "partial", "failed"):
+            self.processed.labels(status=status)
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,78 @@
+"""Configuration: the environment, read once, into a typed object."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.contracts import Stage
+from sts_service.engines.registry import PROFILES, Selection
+
+
+class SettingsError(Exception):
+    """An environment variable has a value that cannot be used; one line, naming it."""
+
+
+class Settings(BaseSettings):
+    """Every variable of sts-service, by its name in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    host: str = "0.0.0.0"  # noqa: S104 - a container's service listens on all its addresses
+    port: int = Field(default=3000, ge=0, le=65_535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_transcripts: bool = False
+    """Log what was said and its translation; off, since speech is personal."""
+    sts_api_key: str = Field(default="", repr=False)
+
+    sts_profile: str = "embedded"
+    asr_provider: str | None = None
+    translation_provider: str | None = None
+    tts_provider: str | None = None
+    asr_model: str | None = None
+    translation_model: str | None = None
+    tts_model: str | None = None
+    device: str = "cpu"
+
+    sts_workers: int = Field(default=2, ge=1, le=64)
+    """Worker processes, each with its own copy of the models."""
+    max_inflight: int = Field(default=3, ge=1, le=20)
+    """Fragments of one stream outstanding or in work at a time."""
+    max_streams: int = Field(default=50, ge=1)
+    processing_timeout: float = Field(default=30.0, gt=0)
+    """Seconds that a worker has for one fragment."""
+    load_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that a worker has to load its models."""
+    shutdown_grace: float = Field(default=8.0, ge=0)
+    """Seconds that fragments in hand have to finish after SIGTERM."""
+
+    @field_validator("sts_profile")
+    @classmethod
+    def _profile_exists(cls, name: str) -> str:
+        if name not in PROFILES:
+            raise ValueError(f"there is no profile {name!r}; there are: {', '.join(PROFILES)}")
+        return name
+
+    @property
+    def selection(self) -> Selection:
+        """The engines: the profile's, but for the stages that are set one by one."""
+        selection = PROFILES[self.sts_profile]
+        overrides = (
+            (Stage.ASR, self.asr_provider, self.asr_model),
+            (Stage.TRANSLATION, self.translation_provider, self.translation_model),
+            (Stage.TTS, self.tts_provider, self.tts_model),
+        )
+        for stage, provider, model in overrides:
+            selection = selection.overridden(stage, provider=provider, model=model)
+        return selection.on(self.device)
+
+
+def read_settings() -> Settings:
+    """Read the environment; raise ``SettingsError`` in one line for a bad value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        bad = error.errors(include_url=False)[0]
+        variable = "_".join(str(part) for part in bad["loc"]).upper()
+        message = f"{variable}={bad['input']!r}: {bad['msg']}"
+        raise SettingsError(message) from error

@@ -1,0 +1,297 @@
+"""One open stream: a bounded queue, its consumers, and answers in sequence order."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from services.contracts import (
+    ErrorCode,
+    FragmentAck,
+    FragmentData,
+    FragmentProcessed,
+    StreamConfig,
+    WireModel,
+)
+from sts_service.engines.registry import Description
+from sts_service.errors import Refused
+from sts_service.fragments import Fragment, Remembered, result_of
+from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.metrics import Metrics
+from sts_service.ordering import OutOfSequence, Sequencer
+from sts_service.pool import Workers
+from sts_service.pressure import QUEUE_CAPACITY, Pressure
+from sts_service.tally import Tally
+
+_log = structlog.get_logger()
+
+Send = Callable[[str, WireModel], Awaitable[None]]
+"""Sends an event of this stream to its client."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What was agreed at ``stream:init``."""
+
+    stream_id: str
+    session_id: str
+    config: StreamConfig
+    max_inflight: int
+    timeout_s: float
+    next_sequence: int = 0
+    log_transcripts: bool = False
+
+
+class Stream:
+    """Takes fragments in, has them dubbed side by side, answers them in order."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        *,
+        connection: str,
+        send: Send,
+        workers: Workers,
+        engines: Description,
+        metrics: Metrics,
+    ) -> None:
+        self.terms = terms
+        self.connection = connection
+        self.ended = asyncio.Event()
+        self._send = send
+        self._workers = workers
+        self._engines = engines
+        self._metrics = metrics
+        self._log = _log.bind(stream_id=terms.stream_id)
+        self._queue: asyncio.Queue[tuple[Fragment, FragmentJob]] = asyncio.Queue(QUEUE_CAPACITY)
+        self._sequencer: Sequencer[Fragment] = Sequencer(terms.next_sequence)
+        # The client has no more than max_inflight unanswered, so it repeats no more than these.
+        self._remembered = Remembered(answers_kept=2 * terms.max_inflight)
+        self._tally = Tally()
+        self._pressure = Pressure(terms.stream_id)
+        self._waiting = 0
+        self._in_work = 0
+        self._paused = False
+        self._ending = False
+        self._closed = False
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._releasing = asyncio.Lock()
+        self._consumers = [asyncio.create_task(self._consume()) for _ in range(terms.max_inflight)]
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number expected next."""
+        return self._sequencer.next_sequence
+
+    def knows(self, fragment_id: str) -> bool:
+        """Whether this is the id of a fragment in work or lately answered."""
+        return self._remembered.with_id(fragment_id) is not None
+
+    async def take(self, data: FragmentData) -> None:
+        """Queue one fragment and say so; a repeat gets the first answer; else ``Refused``."""
+        known = self._remembered.same_as(data)
+        if known is not None:
+            await self._repeat(known)
+            return
+        fragment = self._admitted(data)
+        await self._send("fragment:ack", self._queued(fragment))
+        await self._advise()
+
+    def pause(self) -> None:
+        """Take no fragments until resumed; those taken in go on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Take fragments again."""
+        self._paused = False
+
+    async def end(self) -> None:
+        """Take no more; ``stream:complete`` follows the last answer."""
+        self._ending = True
+        async with self._releasing:
+            await self._complete_if_done()
+
+    async def close(self) -> None:
+        """Drop what is waiting; what a worker has in hand finishes unheard."""
+        self._closed = True
+        for consumer in self._consumers:
+            consumer.cancel()
+        await asyncio.gather(*self._consumers, return_exceptions=True)
+        self._metrics.queue_depth.dec(self._waiting)
+        self._metrics.inflight.dec(self._in_work)
+        self._waiting = self._in_work = 0
+        self.idle.set()
+        self.ended.set()
+
+    def _admitted(self, data: FragmentData) -> Fragment:
+        self._check(data)
+        try:
+            self._sequencer.admit(data.sequence_number)
+        except OutOfSequence as error:
+            raise self._refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
+        fragment = Fragment(data.fragment_id, data.sequence_number, data.audio.duration_ms)
+        self._remembered.add(fragment)
+        config = self.terms.config
+        job = FragmentJob(
+            pcm=data.audio.pcm(),
+            sample_rate_hz=config.sample_rate_hz,
+            channels=config.channels,
+            source_language=config.source_language,
+            target_language=config.target_language,
+        )
+        self._queue.put_nowait((fragment, job))
+        self._waiting += 1
+        self.idle.clear()
+        self._metrics.received.inc()
+        self._metrics.queue_depth.inc()
+        return fragment
+
+    def _check(self, data: FragmentData) -> None:
+        config, audio = self.terms.config, data.audio
+        if self._ending:
+            raise self._refusal(ErrorCode.STREAM_NOT_FOUND, "the stream has ended", data)
+        if self._paused:
+            raise self._refusal(ErrorCode.STREAM_PAUSED, "the stream is paused", data)
+        if (audio.sample_rate_hz, audio.channels) != (config.sample_rate_hz, config.channels):
+            raise self._refusal(
+                ErrorCode.INVALID_AUDIO_FORMAT,
+                f"the stream has {config.sample_rate_hz} Hz and {config.channels} channels, the "
+                f"fragment {audio.sample_rate_hz} Hz and {audio.channels}",
+                data,
+            )
+        if not audio.data_base64:
+            raise self._refusal(ErrorCode.INVALID_AUDIO_FORMAT, "the audio is empty", data)
+        if self._waiting >= QUEUE_CAPACITY:
+            message = f"{QUEUE_CAPACITY} fragments are waiting already"
+            raise self._refusal(ErrorCode.QUEUE_FULL, message, data)
+
+    def _refusal(self, code: ErrorCode, message: str, data: FragmentData) -> Refused:
+        return Refused(code, message, stream_id=data.stream_id, fragment_id=str(data.fragment_id))
+
+    async def _repeat(self, known: Fragment) -> None:
+        self._metrics.duplicates.inc()
+        self._log.info("fragment_repeated", fragment_id=str(known.fragment_id))
+        if known.answered and known.result is not None:
+            await self._send("fragment:processed", known.result)
+        elif known.taken_at is None:
+            await self._send("fragment:ack", self._queued(known))
+        else:
+            await self._send("fragment:ack", _ack(known, "processing"))
+
+    def _queued(self, fragment: Fragment) -> FragmentAck:
+        position = max(0, self._waiting - 1)
+        average_ms = self._tally.average_ms
+        estimate_ms = None if average_ms is None else round(average_ms * (position + 1))
+        return _ack(fragment, "queued", position=position, estimate_ms=estimate_ms)
+
+    async def _advise(self) -> None:
+        advice = self._pressure.change(
+            depth=self._waiting,
+            inflight=self._in_work,
+            average_ms=self._tally.average_ms,
+        )
+        if advice is not None:
+            await self._send("backpressure", advice)
+
+    async def _consume(self) -> None:
+        while True:
+            fragment, job = await self._queue.get()
+            outcome = await self._dubbed(fragment, job)
+            await self._finish(fragment, outcome)
+
+    async def _dubbed(self, fragment: Fragment, job: FragmentJob) -> Outcome:
+        async def taken() -> None:
+            if not self._closed:
+                self._begin(fragment)
+                await self._send("fragment:ack", _ack(fragment, "processing"))
+
+        try:
+            return await self._workers.process(job, timeout_s=self.terms.timeout_s, taken=taken)
+        except Exception as error:  # noqa: BLE001 - a task's edge: the stream must not stall
+            self._log.exception("fragment_lost", fragment_id=str(fragment.fragment_id))
+            message = f"{type(error).__name__}: {error}"
+            return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message))
+
+    def _begin(self, fragment: Fragment) -> None:
+        fragment.taken_at = time.monotonic()
+        self._waiting -= 1
+        self._in_work += 1
+        self._metrics.queue_depth.dec()
+        self._metrics.inflight.inc()
+
+    async def _finish(self, fragment: Fragment, outcome: Outcome) -> None:
+        if fragment.taken_at is None:
+            self._begin(fragment)
+        self._in_work -= 1
+        self._metrics.inflight.dec()
+        fragment.result = result_of(
+            fragment,
+            outcome,
+            stream_id=self.terms.stream_id,
+            config=self.terms.config,
+            engines=self._engines,
+        )
+        async with self._releasing:
+            for released in self._sequencer.finish(fragment.sequence_number, fragment):
+                await self._release(released)
+            if self._sequencer.pending == 0:
+                self.idle.set()
+            await self._complete_if_done()
+        await self._advise()
+
+    async def _release(self, fragment: Fragment) -> None:
+        result = fragment.result
+        if result is None:
+            raise RuntimeError("a fragment was released without its result")
+        self._tally.add(result, duration_ms=fragment.duration_ms)
+        self._remembered.answered(fragment)
+        fragment.answered = True
+        self._record(result, waited_ms=round((time.monotonic() - fragment.received_at) * 1000))
+        await self._send("fragment:processed", result)
+
+    def _record(self, result: FragmentProcessed, *, waited_ms: int) -> None:
+        metrics, timings = self._metrics, result.stage_timings
+        metrics.processed.labels(status=result.status).inc()
+        metrics.processing.observe(result.processing_time_ms / 1000)
+        stages = timings.model_dump(exclude_none=True) if timings else {}
+        for stage, elapsed_ms in stages.items():
+            metrics.stage.labels(stage=stage.removesuffix("_ms")).observe(elapsed_ms / 1000)
+        if result.error is not None:
+            metrics.errors.labels(code=result.error.code.value).inc()
+        said = {"transcript": result.transcript, "translated_text": result.translated_text}
+        self._log.info(
+            "fragment_processed",
+            fragment_id=str(result.fragment_id),
+            sequence_number=result.sequence_number,
+            status=result.status,
+            processing_time_ms=result.processing_time_ms,
+            since_received_ms=waited_ms,
+            **stages,
+            **(said if self.terms.log_transcripts else {}),
+            **({"error": result.error.wire()} if result.error else {}),
+        )
+
+    async def _complete_if_done(self) -> None:
+        if self._ending and self.idle.is_set() and not self.ended.is_set():
+            await self._send("stream:complete", self._tally.complete(self.terms.stream_id))
+            self.ended.set()
+
+
+def _ack(
+    fragment: Fragment,
+    status: Literal["queued", "processing"],
+    *,
+    position: int | None = None,
+    estimate_ms: int | None = None,
+) -> FragmentAck:
+    return FragmentAck(
+        fragment_id=fragment.fragment_id,
+        status=status,
+        timestamp=time.time_ns() // 1_000_000,
+        queue_position=position,
+        estimated_completion_ms=estimate_ms,
+    )
