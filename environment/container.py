@@ -14,7 +14,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from prometheus_client.parser import text_string_to_metric_families
 
-from environment.container_io import ExecResult, read_file, run_inside
+from environment.container_io import ExecResult, read_archive, read_file, run_inside
 from environment.creation import ContainerSpec, create_container
 from environment.errors import ContainerFailed, NotHealthy
 from environment.network import BridgeNetwork
@@ -201,7 +201,9 @@ class ServiceContainer:
             self.create()
             self.start()
             return (f"made {self.name} anew",)
-        if not self.address and status != "created" and not self._is_attached():
+        if set(self.spec.aliases) - set(self._network.aliases(self.name)):
+            if self._network.name in self.inspect()["NetworkSettings"]["Networks"]:
+                self.disconnect()
             self.connect()
             done.append(f"connected {self.name}")
         if status == "paused":
@@ -232,6 +234,10 @@ class ServiceContainer:
     def read_file(self, path: str) -> bytes:
         """Content of a file inside, of a stopped container too; raises `FileNotFoundError`."""
         return read_file(self._existing(), path)
+
+    def read_archive(self, path: str) -> bytes:
+        """A file or folder inside as a tar archive; raises `FileNotFoundError`."""
+        return read_archive(self._existing(), path)
 
     def inspect(self) -> dict[str, Any]:
         """The engine's description, as `docker inspect` prints it."""
@@ -325,6 +331,3 @@ class ServiceContainer:
                 return {"Status": "absent"}
             return dict(self._container.attrs["State"])
         return {"Status": "absent"}
-
-    def _is_attached(self) -> bool:
-        return self._network.name in self.inspect()["NetworkSettings"]["Networks"]

@@ -59,15 +59,20 @@ def run_inside(
 
 def read_file(container: Container, path: str) -> bytes:
     """Content of a file inside, of a stopped container too; raises `FileNotFoundError`."""
-    try:
-        stream, _ = container.get_archive(path)
-    except NotFound as error:
-        raise FileNotFoundError(f"{container.name}:{path}") from error
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(read_archive(container, path))) as archive:
         content = archive.extractfile(archive.getmembers()[0])
         if content is None:
             raise FileNotFoundError(f"{container.name}:{path} is no file")
         return content.read()
+
+
+def read_archive(container: Container, path: str) -> bytes:
+    """A file or folder inside as a tar archive, of a stopped container too; `FileNotFoundError`."""
+    try:
+        stream, _ = container.get_archive(path)
+    except NotFound as error:
+        raise FileNotFoundError(f"{container.name}:{path}") from error
+    return b"".join(stream)
 
 
 def put_file(container: Container, path: str, content: bytes) -> None:

@@ -130,7 +130,7 @@ class Publication:
             probe,
             timeout_s=timeout_s,
             interval_s=0.05,
-            alive=self._check_alive,
+            alive=self.check,
             evidence=lambda: f"ffmpeg said:\n{self.log[-2000:]}",
         )
         self._on_event(
@@ -168,6 +168,11 @@ class Publication:
         process.wait(timeout=KILL_TIMEOUT_S)
         self._poll()
 
+    def check(self) -> None:
+        """Raise ``PublishFailed`` if ffmpeg has ended with an error."""
+        if self._poll():
+            raise self._failed()
+
     def __enter__(self) -> Self:
         return self if self._process is not None else self.start()
 
@@ -192,10 +197,6 @@ class Publication:
                 "publish_ended", path=self.path, exit_code=code, stopped=self._stopping or None
             )
         return code
-
-    def _check_alive(self) -> None:
-        if self._poll():
-            raise self._failed()
 
     def _failed(self) -> PublishFailed:
         return PublishFailed(

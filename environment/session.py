@@ -1,95 +1,275 @@
-"""What lives as long as the behave run, and what lives as long as one scenario."""
+"""What lives as long as a run of the suite: settings, stack, observer, shared run, evidence."""
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import requests
+
+from environment.artifacts import ARTIFACTS, RunArtifacts, gather, save_container_logs, slug
+from environment.console import Progress
+from environment.errors import HarnessError
 from environment.observer import Observer
 from environment.production import ProductionStack
-from environment.publisher import Publication
-from environment.run import PipelineRun
-from environment.settings import Settings
+from environment.publisher import require_clip
+from environment.run import PipelineRun, run_pipeline
+from environment.scenario import ScenarioRun
+from environment.settings import REPO_ROOT, Settings
+from environment.shared import Shared
+
+__all__ = ["ScenarioRun", "Session", "System"]
+
+CLIPS: Final = REPO_ROOT / "fixtures" / "streams"
+MAIN_CLIP: Final = "30s-english-counting.mp4"
+_OBSERVER_TIMEOUT_S: Final = 10.0
+
+BringUp = Callable[["Session"], ProductionStack]
+
+
+@dataclass(frozen=True)
+class System:
+    """Which media server and which speech engines a run was about, so that none is mistaken.
+
+    ``sts`` is the document of sts-service's /health.
+    """
+
+    media_server: str
+    is_stand_in: bool
+    sts: dict[str, Any]
+
+    @property
+    def speech(self) -> str:
+        """Profile and engines in one line."""
+        known = {key: str(self.sts.get(key, "?")) for key in ("asr", "translation", "tts")}
+        engines = ", ".join(f"{stage} {engine}" for stage, engine in known.items())
+        return f"profile {self.sts.get('profile', '?')}: {engines}"
 
 
 class Session:
     """One run of the suite: its settings, its lazily started stack, its evidence.
 
-    behave's context holds it as ``context.session``.
+    behave's context holds it as ``context.session``. ``bring_up`` makes the stack; by default it
+    finds or installs the engine and tools, sweeps what dead runs left, builds or pulls the images
+    and starts the containers.
     """
 
-    settings: Settings
-    run_id: str
-    artifacts: Path
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        root: Path = ARTIFACTS,
+        progress: Progress | None = None,
+        bring_up: BringUp | None = None,
+    ) -> None:
+        self.settings = settings
+        self.run_id = _run_id(settings)
+        self.progress = progress or Progress()
+        self.store = RunArtifacts(root, self.run_id)
+        self.scenario: ScenarioRun | None = None
+        self.started_at = time.time()
+        self.interrupted = False
+        self.at_close = ExitStack()
+        self._bring_up = bring_up or bring_up_production
+        self._numbers = itertools.count(1)
+        self._system: System | None = None
+        self._stack = Shared("Starting the stack", self._start_stack, self._asker)
+        self._observer = Shared("Connecting the observer", self._start_observer, self._asker)
+        self._pipeline = Shared("The shared run of the 30 s clip", self._run_shared, self._asker)
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of this run: ``artifacts/<run>/``."""
+        return self.store.folder
+
+    @property
+    def running_stack(self) -> ProductionStack | None:
+        """The stack if it was started; asking does not start it."""
+        return self._stack.made
 
     def stack(self) -> ProductionStack:
-        """Return the session's containers, healthy; started by the first who asks."""
-        raise NotImplementedError
+        """Return the session's containers, healthy; started by the first who asks.
+
+        The observer is connected before this returns, so that nothing that is published later
+        goes unseen.
+        """
+        stack = self._stack.get()
+        self._observer.get()
+        return stack
 
     def observer(self) -> Observer:
         """Return the watcher of the wire, connected; starts the stack if need be."""
-        raise NotImplementedError
+        self._stack.get()
+        return self._observer.get()
+
+    def system(self) -> System:
+        """Say which media server and speech engines run; starts the stack if need be."""
+        self.stack()
+        if self._system is None:
+            raise HarnessError("The stack runs, but was never asked what it is.")
+        return self._system
+
+    @property
+    def known_system(self) -> System | None:
+        """What ``system`` said, if the stack ever ran."""
+        return self._system
 
     def pipeline_run(self) -> PipelineRun:
         """Return the shared run of the 30 s clip, made by the first who asks.
 
         Its failure is shared as well: told in full once, named afterwards.
         """
-        raise NotImplementedError
+        try:
+            run = self._pipeline.get()
+        except HarnessError as error:
+            self._note_pipeline(getattr(error, "folder", None))
+            raise
+        self._note_pipeline(run.folder)
+        return run
+
+    @property
+    def finished_pipeline_run(self) -> PipelineRun | None:
+        """The shared run if it was made; asking does not make it."""
+        return self._pipeline.made
 
     def clip(self, name: str) -> Path:
-        """Return a committed clip by the name the text uses. ``FileNotFoundError`` if missing."""
-        raise NotImplementedError
+        """Return a committed clip by the name, or path, that the text uses.
+
+        Raises ``FileNotFoundError``, with the remedy, if it is missing.
+        """
+        return require_clip(CLIPS / Path(name).name)
 
     def new_stream_name(self, hint: str) -> str:
         """Return a stream name that nobody had in this run: ``<slug of hint>-<n>`` (FR-029)."""
-        raise NotImplementedError
+        return f"{slug(hint, 32)}-{next(self._numbers)}"
 
-    def log_event(self, event: str, **fields: object) -> None:
+    def log_event(self, event: str, /, **fields: object) -> None:
         """Write a key event with its time to ``artifacts/<run>/run.log`` (FR-043)."""
-        raise NotImplementedError
+        self.store.log(event, **fields)
+
+    def begin(self, name: str) -> ScenarioRun:
+        """Begin a scenario; the one before it must have been finished."""
+        self.scenario = ScenarioRun(self, name, self.store.scenario_folder(name))
+        self.log_event("scenario_started", scenario=name)
+        return self.scenario
+
+    def heal(self) -> None:
+        """Undo what a scenario did to the stack, and check it; a hopeless stack is given up.
+
+        Raises ``HarnessError`` if the stack could not be healed: the next who asks gets a new one.
+        """
+        stack = self._stack.made
+        if stack is None or self.interrupted:
+            return
+        try:
+            stack.heal()
+            observer = self._observer.made
+            if observer is not None:
+                observer.wait_connected(self.settings.timeout(_OBSERVER_TIMEOUT_S))
+        except (HarnessError, requests.RequestException) as error:
+            self.log_event("stack_given_up", error=str(error).splitlines()[0])
+            self._end_stack()
+            raise
 
     def close(self) -> None:
-        """Remove all that the session made. Safe to call twice."""
-        raise NotImplementedError
+        """Remove all that the session made, though parts of that fail. Safe to call twice."""
+        with ExitStack() as last:
+            last.callback(self.store.log.close)
+            last.callback(self.store.point_latest)
+            last.callback(self.at_close.close)
+            last.callback(self._end_stack)
+            if self.scenario is not None:
+                # Only a scenario that was cut off is still open here.
+                self.scenario.finish(failed=True)
+
+    def _end_stack(self) -> None:
+        observer, stack = self._observer.forget(), self._stack.forget()
+        try:
+            if observer is not None:
+                observer.close()
+        finally:
+            if stack is not None:
+                stack.down()
+
+    def _start_stack(self) -> ProductionStack:
+        stack = self._bring_up(self)
+        try:
+            stack.start()
+            self._system = describe(stack)
+        except HarnessError:
+            # What did not come up says why in its log, which goes with its container.
+            gather("logs", lambda: save_container_logs(stack, self.artifacts / "stack", since=0.0))
+            stack.down()
+            raise
+        self.log_event(
+            "stack_started", media_server=self._system.media_server, speech=self._system.speech
+        )
+        return stack
+
+    def _start_observer(self) -> Observer:
+        observer = Observer(
+            self._stack.get().sts_url,
+            api_key=self.settings.sts_api_key,
+            socketio_path=self.settings.sts_socketio_path,
+        )
+        try:
+            observer.start(self.settings.timeout(_OBSERVER_TIMEOUT_S))
+        except BaseException:
+            observer.close()
+            raise
+        return observer
+
+    def _run_shared(self) -> PipelineRun:
+        return run_pipeline(self, self.clip(MAIN_CLIP), name="shared-run")
+
+    def _note_pipeline(self, folder: Path | None) -> None:
+        if self.scenario is not None and folder is not None:
+            self.scenario.pipeline_folder = folder
+
+    def _asker(self) -> str:
+        return f"the scenario “{self.scenario.name}”" if self.scenario else "this session"
 
 
-class ScenarioRun:
-    """One scenario: its streams, its evidence, its clean-up, and notes between its steps.
+def describe(stack: ProductionStack) -> System:
+    """Ask a running stack what it is made of."""
+    name = stack.media_server.server_name()
+    stand_in = "stand-in" in name
+    said = f"{name}, a stand-in for MediaMTX" if stand_in else name
+    answer = requests.get(f"{stack.sts_url}/health", timeout=5)
+    answer.raise_for_status()
+    return System(f"{said} (image {stack.media_server.image})", stand_in, answer.json())
 
-    behave's context holds it as ``context.run``. ``notes`` is for what one step leaves to the
-    next; ``cleanup`` runs in reverse order after the scenario, whatever happened.
-    """
 
-    session: Session
-    name: str
-    artifacts: Path
-    started_at: float
-    cleanup: ExitStack
-    notes: dict[str, Any]
+def bring_up_production(session: Session) -> ProductionStack:
+    """Prepare everything the production stack needs, and return it, not yet started."""
+    # Imported here: a run of which nothing needs the engine does not need its client either.
+    from environment.engine import ensure_engine  # noqa: PLC0415
+    from environment.images import ensure_images  # noqa: PLC0415
+    from environment.reaper import Guard, Owner  # noqa: PLC0415
+    from environment.setup import ensure_host_tools  # noqa: PLC0415
 
-    def stream_name(self, said: str = "test") -> str:
-        """Return this scenario's own name for the stream that the text calls ``said``."""
-        raise NotImplementedError
+    client = ensure_engine(session.progress)
+    owner = Owner.current(session.run_id)
+    guard = Guard(client, owner)
+    guard.arm()
 
-    def path(self, said: str) -> str:
-        """Turn the text's path (``live/test/in``) into this scenario's (``live/<name>/in``)."""
-        raise NotImplementedError
+    def stand_down() -> None:
+        # After a signal the guard's own exit handler finishes the work and sets the exit code.
+        if guard.signal_number is None:
+            guard.disarm()
 
-    def url(self, said: str) -> str:
-        """Turn a URL of the text into this run's: stream name and host port both resolved."""
-        raise NotImplementedError
+    session.at_close.callback(stand_down)
+    ensure_host_tools(session.progress)
+    images = ensure_images(client, session.settings, session.progress)
+    return ProductionStack(client, images, session.settings, owner, on_event=session.log_event)
 
-    def publish(self, clip: Path, said: str, *, realtime: bool = True) -> Publication:
-        """Publish at the scenario's own path for ``said``; ended with the scenario."""
-        raise NotImplementedError
 
-    def evidence(self, name: str, content: str | bytes) -> Path:
-        """Keep something to look at when the scenario fails; return where it lies."""
-        raise NotImplementedError
-
-    def on_failure(self, collect: Callable[[], None]) -> None:
-        """Have ``collect`` called when the scenario failed, before its clean-up."""
-        raise NotImplementedError
+def _run_id(settings: Settings) -> str:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    return f"{stamp}-{settings.e2e_run_id}" if settings.e2e_run_id else stamp

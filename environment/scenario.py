@@ -1,0 +1,165 @@
+"""What lives as long as one scenario: its streams, its evidence, its clean-up, its notes."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from environment.artifacts import (
+    gather,
+    remove_folder,
+    save_container_logs,
+    slug,
+    write_events,
+)
+from environment.errors import WaitTimeout
+from environment.publisher import Publication, publish
+from environment.recorder import fetch_recording
+
+if TYPE_CHECKING:
+    from environment.session import Session
+
+_SAID_PATH: Final = re.compile(r"live/(?P<name>[^/\s]+)/(?P<end>in|out)\b")
+_DRAIN_TIMEOUT_S: Final = 10.0
+
+
+class ScenarioRun:
+    """One scenario: its streams, its evidence, its clean-up, and notes between its steps.
+
+    behave's context holds it as ``context.run``. ``notes`` is for what one step leaves to the
+    next; ``cleanup`` runs in reverse order after the scenario, whatever happened.
+    """
+
+    def __init__(self, session: Session, name: str, folder: Path) -> None:
+        self.session = session
+        self.name = name
+        self.artifacts = folder
+        self.started_at = time.time()
+        self.cleanup = ExitStack()
+        self.notes: dict[str, Any] = {}
+        self.pipeline_folder: Path | None = None
+        self._streams: dict[str, str] = {}
+        self._collectors: list[Callable[[], object]] = []
+        self._open = True
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams that this scenario asked for."""
+        return tuple(self._streams.values())
+
+    def stream_name(self, said: str = "test") -> str:
+        """Return this scenario's own name for the stream that the text calls ``said`` (FR-029)."""
+        if said not in self._streams:
+            self._streams[said] = self.session.new_stream_name(self.name)
+        return self._streams[said]
+
+    def path(self, said: str) -> str:
+        """Turn the text's path (``live/test/in``) into this scenario's (``live/<name>/in``).
+
+        Raises ``ValueError`` for what is no such path.
+        """
+        match = _SAID_PATH.fullmatch(said.strip("/"))
+        if match is None:
+            raise ValueError(f"{said!r} is not a path like live/<name>/in or live/<name>/out")
+        return f"live/{self.stream_name(match['name'])}/{match['end']}"
+
+    def url(self, said: str) -> str:
+        """Turn a URL of the text into this run's: stream name and host port both resolved."""
+        named = _SAID_PATH.sub(lambda match: self.path(match[0]), said)
+        return self.session.stack().resolve(named)
+
+    def publish(self, clip: Path, said: str, *, realtime: bool = True) -> Publication:
+        """Publish at the scenario's own path for ``said``; ended with the scenario (FR-028)."""
+        path = self.path(said)
+        publication = publish(
+            self.session.stack(), clip, path, realtime=realtime, on_event=self.session.log_event
+        )
+        self.cleanup.callback(publication.stop)
+        self.on_failure(
+            lambda: self.evidence(f"ffmpeg-{path.replace('/', '-')}.log", publication.log)
+        )
+        return publication
+
+    def evidence(self, name: str, content: str | bytes) -> Path:
+        """Keep something to look at when the scenario fails; return where it lies."""
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        path = self.artifacts / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def on_failure(self, collect: Callable[[], object]) -> None:
+        """Have ``collect`` called when the scenario failed, before its clean-up."""
+        self._collectors.append(collect)
+
+    def finish(self, *, failed: bool) -> Path | None:
+        """End the scenario: evidence, clean-up, heal; return where evidence was left, if it was.
+
+        Evidence is kept of a failed scenario and, with E2E_KEEP, of every one (FR-022, FR-042).
+        Raises what the clean-up or the heal raised, after all of it was done. Safe to call twice.
+        """
+        if not self._open:
+            return None
+        self._open = False
+        keep = failed or self.session.settings.e2e_keep
+        missing = self._collect() if keep else []
+        try:
+            try:
+                self.cleanup.close()
+            finally:
+                if keep:
+                    missing += self._collect_recordings()
+                self.session.heal()
+        finally:
+            if keep:
+                self._link_shared_run()
+                if missing:
+                    self.evidence("missing.txt", "\n".join(missing) + "\n")
+            else:
+                remove_folder(self.artifacts)
+        return self.artifacts if keep and self.artifacts.exists() else None
+
+    def _collect(self) -> list[str]:
+        missing: list[str] = []
+        for collect in self._collectors:
+            missing += gather("a step's evidence", collect)
+        if self.session.running_stack is not None:
+            missing += save_container_logs(
+                self.session.running_stack, self.artifacts, since=self.started_at
+            )
+            events = self.session.observer().events(since=self.started_at)
+            missing += gather(
+                "events", partial(write_events, self.artifacts / "events.jsonl", events)
+            )
+        return missing
+
+    def _collect_recordings(self) -> list[str]:
+        missing: list[str] = []
+        if self.session.running_stack is None:
+            return missing
+        for stream in self.streams:
+            for end in ("in", "out"):
+                path = f"live/{stream}/{end}"
+                missing += gather(f"recording of {path}", partial(self._recording, path))
+        return missing
+
+    def _recording(self, path: str) -> Path:
+        stack, target = self.session.stack(), self.artifacts / slug(path, 100)
+        timeout_s = self.session.settings.timeout(_DRAIN_TIMEOUT_S)
+        try:
+            return fetch_recording(stack, path, target, timeout_s=timeout_s)
+        except WaitTimeout:
+            return fetch_recording(stack, path, target, complete=False, timeout_s=2.0)
+
+    def _link_shared_run(self) -> None:
+        if self.pipeline_folder is None or not self.pipeline_folder.exists():
+            return
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        link = self.artifacts / "shared-run"
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(self.pipeline_folder, self.artifacts))
