@@ -1,0 +1,73 @@
+# Thin on purpose: `python -m environment` knows how; this knows what belongs together.
+# ARGS reaches behave, pytest, the bench or the mutants: make e2e ARGS="--tags=@us1"
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PY      := $(BIN)/python
+READY   := $(VENV)/.requirements
+RESULTS := artifacts/results
+BEHAVE  := $(PY) -m behave features/
+JUNIT   := --junit --junit-directory $(RESULTS)/behave \
+           -D behave.reporter.junit.show_skipped_always=true
+ARGS    ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help e2e test p1 up down images fixtures config bench mutants clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+e2e: $(READY) ## Run the whole suite against real containers, installing what is missing
+	@$(PY) -m environment setup
+	@rm -rf $(RESULTS)/behave
+	@$(BEHAVE) $(JUNIT) $(ARGS)
+
+p1: $(READY) ## Run the priority-1 scenarios that are not slow
+	@$(PY) -m environment setup
+	@$(BEHAVE) --tags="@p1 and not @slow" $(ARGS)
+
+test: $(READY) ## Run ruff, mypy and the unit tests (no Docker needed)
+	@$(PY) -m environment setup --for test
+	@rm -f $(RESULTS)/pytest.xml
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/mypy || status=1; \
+	$(PY) -m pytest --junitxml=$(RESULTS)/pytest.xml $(ARGS) || status=1; \
+	exit $$status
+
+up: $(READY) ## Start the system and leave it running, to play with
+	@$(PY) -m environment up
+
+down: $(READY) ## Remove what `make up` left running
+	@$(PY) -m environment down
+
+images: $(READY) ## Pull or build the images
+	@$(PY) -m environment images
+
+fixtures: $(READY) ## Make the clips in fixtures/streams anew
+	@$(PY) -m environment fixtures
+
+config: $(READY) ## Print every environment variable, its value and its meaning
+	@$(PY) -m environment config
+
+bench: $(READY) ## Measure the system and print the table of bounds
+	@$(PY) -m environment setup
+	@$(PY) -m environment.bench $(ARGS)
+
+mutants: $(READY) ## Sabotage copies of the product; the suite must notice each
+	@$(PY) -m environment setup
+	@$(PY) -m tests.mutants $(ARGS)
+
+clean: $(READY) ## Remove containers, images, wheels and evidence (not .venv)
+	@$(PY) -m environment clean
+
+# The newest release is not the one the pins were tried with, so the oldest goes first.
+$(READY): requirements.txt
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        $$python -P environment/bootstrap.py; exit $$?; \
+	    fi; \
+	done; \
+	echo "No Python 3.11 or newer on PATH. Remedy: apt-get install python3, brew install" \
+	     "python@3.11, or name one: make PYTHON=/path/to/python3" >&2; exit 2

@@ -1,0 +1,84 @@
+"""`python -m environment`: the command line of the harness; errors are one line, exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import requests
+from docker.errors import APIError, DockerException
+
+from environment import commands
+from environment.console import Progress
+from environment.errors import HarnessError
+
+EXIT_CANNOT = 2
+EXIT_INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(prog="python -m environment", description=__doc__)
+    chosen = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return chosen.add_parser(name, help=text, description=text)
+
+    prepare = add("setup", "install and build what is missing: engine, programs, images")
+    prepare.add_argument(
+        "--for",
+        dest="purpose",
+        choices=("e2e", "test"),
+        default="e2e",
+        help="what to prepare for: the suite (default), or the unit tests, which need no Docker",
+    )
+    add("images", "pull or build the images, and print their names")
+    add("up", "start the system and leave it running")
+    add("down", "remove what `up` left running, and what dead runs left")
+    add("config", "print every environment variable, its value and its meaning")
+    make = add("fixtures", "make the clips in fixtures/streams anew")
+    make.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to the program")
+    add("clean", "remove containers, images, wheels, evidence and caches")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status, or 2 with one line on stderr when it cannot be done."""
+    arguments = build_parser().parse_args(argv)
+    progress = Progress()
+    run: dict[str, Callable[[], int]] = {
+        "setup": lambda: commands.setup(progress, arguments.purpose),
+        "images": lambda: commands.images(progress),
+        "up": lambda: commands.up(progress),
+        "down": lambda: commands.down(progress),
+        "config": commands.config,
+        "fixtures": lambda: commands.fixtures(progress, arguments.arguments),
+        "clean": lambda: commands.clean(progress),
+    }
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return run[arguments.command]()
+    except HarnessError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CANNOT
+    except (DockerException, requests.RequestException) as error:
+        reason = error.explanation if isinstance(error, APIError) else None
+        print(
+            f"The Docker engine failed: {reason or error}. Remedy: see its log, run this again.",
+            file=sys.stderr,
+        )
+        return EXIT_CANNOT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

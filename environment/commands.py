@@ -1,0 +1,169 @@
+"""What `python -m environment <command>` does, command by command."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+
+import docker
+from docker.errors import APIError
+from docker.models.images import Image
+
+from environment.console import Progress
+from environment.engine import ensure_engine, find_engine
+from environment.errors import EngineUnavailable, ToolUnavailable
+from environment.images import LABEL, ImageSet, ensure_images
+from environment.locks import SETUP_FOLDER
+from environment.ownership import Owner
+from environment.production import ProductionStack
+from environment.reaper import reap, remove_kept, sweep
+from environment.settings import REPO_ROOT, Settings, load_settings
+from environment.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
+
+CLIP = "fixtures/streams/30s-english-counting.mp4"
+_CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+
+
+def setup(progress: Progress, purpose: str) -> int:
+    """Install and build what `purpose` needs: `e2e` or `test`.
+
+    Unit tests that need the speech programs skip themselves, so they are wanted, not needed.
+    """
+    settings = load_settings()
+    if purpose == "test":
+        ensure_host_tools(progress, STREAM_TOOLS)
+        try:
+            ensure_host_tools(progress, SPEECH_TOOLS)
+        except ToolUnavailable as error:
+            progress.line(f"      going on without the speech programs: {error}")
+        return 0
+    client = ensure_engine(progress)
+    ensure_host_tools(progress, STREAM_TOOLS)
+    _say_images(progress, ensure_images(client, settings, progress))
+    return 0
+
+
+def images(progress: Progress) -> int:
+    """Pull or build the images, and print what the containers will be made of."""
+    settings = load_settings()
+    found = ensure_images(ensure_engine(progress), settings, progress)
+    for name, reference in (
+        ("base", found.base),
+        ("media server", found.media_server),
+        ("media-service", found.media_service),
+        ("sts-service", found.sts_service),
+    ):
+        print(f"{name:<14} {reference}")
+    return 0
+
+
+def up(progress: Progress) -> int:
+    """Start the system, leave it running, and say where it listens and what to try."""
+    settings = load_settings()
+    client = ensure_engine(progress)
+    ensure_host_tools(progress, STREAM_TOOLS)
+    image_set = ensure_images(client, settings, progress)
+    sweep(client)
+    remove_kept(client)
+    owner = Owner.current(settings.e2e_run_id or "up", kept=True)
+    stack = ProductionStack(client, image_set, settings, owner)
+    try:
+        with progress.step("start the system"):
+            stack.start()
+    except BaseException:
+        reap(client, owner)
+        raise
+    print(_where_it_listens(stack, image_set, settings))
+    return 0
+
+
+def down(progress: Progress) -> int:
+    """Remove what `up` left running, and what dead runs left."""
+    client = _engine_that_answers()
+    if client is None:
+        progress.line("No Docker engine answers, so nothing of ours runs.")
+        return 0
+    removed = [*remove_kept(client), *sweep(client)]
+    print(f"removed: {', '.join(removed)}" if removed else "nothing was running")
+    return 0
+
+
+def config() -> int:
+    """Print every variable as a line of an .env file, with its meaning."""
+    for variable in load_settings().variables():
+        changed = "" if variable.value == variable.default else f"; default {variable.default!r}"
+        print(f"{f'{variable.name}={variable.value}':<48} # {variable.meaning}{changed}")
+    return 0
+
+
+def fixtures(progress: Progress, arguments: Sequence[str]) -> int:
+    """Make the clips anew; `arguments` go to the program that makes them."""
+    ensure_host_tools(progress, (*STREAM_TOOLS, *SPEECH_TOOLS))
+    from fixtures.make_streams import main  # noqa: PLC0415 - brings numpy and PyAV
+
+    return main(arguments)
+
+
+def clean(progress: Progress) -> int:
+    """Remove the containers, the images, the wheels, the evidence and the tools' caches."""
+    client = _engine_that_answers()
+    if client is not None:
+        down(progress)
+        for image in client.images.list(all=False, filters={"label": LABEL}):
+            _remove_image(client, image, progress)
+    folders = [REPO_ROOT / "artifacts", SETUP_FOLDER, *(REPO_ROOT / name for name in _CACHES)]
+    for folder in (*folders, *REPO_ROOT.glob("services/**/wheelhouse")):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+            progress.line(f"removed {folder.relative_to(REPO_ROOT)}/")
+    return 0
+
+
+def _engine_that_answers() -> docker.DockerClient | None:
+    """Cleaning up installs nothing."""
+    try:
+        return find_engine()
+    except EngineUnavailable as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def _remove_image(client: docker.DockerClient, image: Image, progress: Progress) -> None:
+    for reference in image.tags or [image.id or ""]:
+        try:
+            client.images.remove(reference)
+        except APIError as error:
+            progress.line(f"kept    {reference}: {error.explanation}")
+        else:
+            progress.line(f"removed {reference}")
+
+
+def _say_images(progress: Progress, found: ImageSet) -> None:
+    stand_in = " (stand-in)" if found.media_server_is_stand_in else ""
+    progress.line(
+        f"images: {found.media_server}{stand_in}, {found.media_service}, {found.sts_service}"
+    )
+
+
+def _where_it_listens(stack: ProductionStack, found: ImageSet, settings: Settings) -> str:
+    server = "the stand-in for MediaMTX" if found.media_server_is_stand_in else "MediaMTX"
+    service: Callable[[str], str] = stack.media_service.url
+    source, dubbed = stack.rtmp_url("live/hello/in"), stack.rtmp_url("live/hello/out")
+    sts = f"{stack.sts_url}/health"
+    return f"""
+The system is up: {server}, media-service, sts-service ({settings.sts_profile}).
+
+  publish here     {stack.rtmp_url("live/<name>/in")}
+  it comes dubbed  {stack.rtmp_url("live/<name>/out")}
+  media server     {stack.api_url}/v3/paths/list
+  media-service    {service("/v1/streams")}  {service("/metrics")}
+  sts-service      {sts}  {stack.sts_url}/metrics
+
+To try, in two terminals:
+
+  ffmpeg -re -i {CLIP} -c copy -f flv {source}
+  ffplay {dubbed}
+
+`make down` removes it.
+"""
