@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from environment.waiting import NotYet, wait_for
+
+_STALLED_SERVER_US: Final = 30_000_000
 
 
 class Player:
@@ -16,7 +19,10 @@ class Player:
     def __init__(self, url: str, destination: Path, *, seconds: float | None = None) -> None:
         self.url = url
         self.destination = destination
-        self._argv = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", url, "-c", "copy"]
+        self._argv = [
+            *("ffmpeg", "-nostdin", "-v", "error", "-y"),
+            *("-rw_timeout", str(_STALLED_SERVER_US), "-i", url, "-c", "copy"),
+        ]
         if seconds is not None:
             self._argv += ["-t", str(seconds)]
         self._argv += ["-f", "flv", str(destination)]
@@ -26,7 +32,9 @@ class Player:
     def __enter__(self) -> Self:
         self.destination.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._argv, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         return self
 
     def __exit__(
@@ -68,9 +76,9 @@ class Player:
         # ffmpeg writes the FLV header at once, and media when its buffer of 32 KiB is full.
         return self.destination.exists() and self.destination.stat().st_size > 32 * 1024
 
-    def _wait(self, what: str, probe: object, timeout_s: float) -> None:
+    def _wait(self, what: str, probe: Callable[[], bool], timeout_s: float) -> None:
         def look() -> bool:
-            if callable(probe) and probe():
+            if probe():
                 return True
             raise NotYet(f"exit code {self.exit_code}, ffmpeg says {self.log[-500:]!r}")
 

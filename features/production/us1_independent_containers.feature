@@ -5,7 +5,7 @@ Feature: User Story 1 - Independent Docker Containers: True Service Isolation (P
   containers on a shared bridge network, simulating the production deployment pattern where
   services run on separate infrastructure and communicate over network.
 
-  @fr-001 @fr-004 @fr-008 @fr-011 @fr-012 @fr-013
+  @fr-001 @fr-004 @fr-008 @fr-011 @fr-013
   Scenario: media-service reaches STS by the name of its container
     Given media-service Docker container started with `STS_SERVICE_URL=http://sts-service:3000`
     When media-service attempts to connect to STS
@@ -28,3 +28,10 @@ Feature: User Story 1 - Independent Docker Containers: True Service Isolation (P
     Given media-service container stopped
     When STS-service container status checked
     Then STS-service remains running (no cascading failures from service isolation)
+
+  # Ours: the same proof for the other endpoint that media-service is started with.
+  @contract @fr-012 @fr-013
+  Scenario: media-service reaches the media server by the name of its container
+    Given media-service Docker container started with `MEDIAMTX_RTMP_URL=rtmp://e2e-mediamtx:1935`
+    When media-service ingests a stream
+    Then it reads from the media server's container by name

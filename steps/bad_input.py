@@ -1,0 +1,225 @@
+"""Bad input: what is sent, how it is refused, and that nobody else takes notice."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from environment import bad_data
+from environment.endpoints import send_garbage
+from environment.expectations import expect
+from environment.media import timeline
+from environment.recorder import fetch_recording
+from environment.vocabulary import Context, given, then, when
+from environment.waiting import NotYet, wait_for
+from environment.wire_client import WireClient
+
+CLIP = "30s-english-counting.mp4"
+BYSTANDER_S = 12
+
+
+@given("another stream is being dubbed")
+def bystander_published(context: Context) -> None:
+    """Publish two segments of the clip; note which processes the containers are."""
+    stack, notes = context.session.stack(), context.run.notes
+    folder = Path(context.run.cleanup.enter_context(TemporaryDirectory(prefix="clips-")))
+    part = bad_data.cut_clip(context.session.clip(CLIP), BYSTANDER_S, folder / "bystander.mp4")
+    publication = context.run.publish(part, "live/bystander/in")
+    notes |= {"folder": folder, "bystander": publication.path, "since": time.time()}
+    notes["processes"] = {n: c.inspect()["State"]["Pid"] for n, c in stack.containers.items()}
+    _stream(context, publication.path, "processing")
+
+
+@when("a clip without audio is published at `{said}`")
+def mute_published(context: Context, said: str) -> None:
+    """Publish the clip's picture alone."""
+    notes, clip = context.run.notes, context.session.clip(CLIP)
+    notes["failures before"] = _failures(context)
+    mute = bad_data.cut_clip(clip, BYSTANDER_S, notes["folder"] / "mute.mp4", audio=False)
+    notes["path"] = context.run.publish(mute, said).path
+
+
+@then('media-service shows that stream as failed: "{reason}"')
+def shown_as_failed(context: Context, reason: str) -> None:
+    """Wait until its report says so, and its worker has gone with an error."""
+    report = _stream(context, context.run.notes["path"], "failed")
+    expect(
+        reason in (report["error"] or "") and report["worker"]["exit_code"],
+        expected=f"{reason!r}, and a worker gone with an error",
+        seen=(report["error"], report["worker"]),
+        hint="/v1/streams of media-service.",
+    )
+
+
+@then('the log of {container} says "{text}"')
+def log_says(context: Context, container: str, text: str) -> None:
+    """Find the text in what that container has logged since the scenario began."""
+    service, since = context.session.stack().containers[container], context.run.notes["since"]
+    wait_for(
+        f"{text!r} in the log of {container}",
+        lambda: text in service.logs(since=since),
+        timeout_s=context.session.settings.timeout(5),
+        evidence=lambda: service.logs(since=since)[-2000:],
+    )
+
+
+@then("media-service counts it in `media_service_stream_failures_total`")
+def failure_counted(context: Context) -> None:
+    """Compare the counter with what it was before."""
+    seen, before = _failures(context), context.run.notes["failures before"]
+    expect(
+        seen == before + 1,
+        expected=f"{before + 1:g} failed streams",
+        seen=f"{seen:g}",
+        hint="/metrics of media-service.",
+    )
+
+
+@then("the other stream is dubbed to its end, undisturbed")
+def bystander_undisturbed(context: Context) -> None:
+    """See every segment of it dubbed, and every container the process it was."""
+    stack, notes = context.session.stack(), context.run.notes
+    report = _stream(context, notes["bystander"], "finished")
+    outcomes = [s["outcome"] for s in report["segments"] if s["reason"] != "tail"]
+    expect(
+        outcomes == ["dubbed"] * (BYSTANDER_S // 6) and not report["output"]["stalls"],
+        expected="both segments of the other stream dubbed, its output without a stall",
+        seen=report,
+        hint="media-service's log tells the life of each segment.",
+    )
+    processes = {n: c.inspect()["State"]["Pid"] for n, c in stack.containers.items()}
+    expect(
+        processes == notes["processes"],
+        expected=f"the same processes as before: {notes['processes']}",
+        seen=processes,
+        hint="`docker ps -a` shows who was started again.",
+    )
+
+
+@when("a publisher at `{said}` is killed after {seconds:d} seconds")
+def publisher_killed_after(context: Context, said: str, seconds: int) -> None:
+    """Publish the clip, and kill ffmpeg once it has been on the air for that long."""
+    publication = context.run.publish(context.session.clip(CLIP), said)
+    active_at = publication.wait_active()
+    wait_for(
+        f"{seconds} s on the air",
+        lambda: time.time() - active_at >= seconds,
+        timeout_s=seconds + 5,
+        interval_s=0.05,
+    )
+    publication.kill()
+    context.run.notes["path"] = publication.path
+
+
+@then("that stream is finished with what was there: {seconds:d} seconds, within {slack:d} second")
+def finished_with_what_was_there(context: Context, seconds: int, slack: int) -> None:
+    """Find it finished without an error, and its recorded output as long as what was sent."""
+    notes = context.run.notes
+    report = _stream(context, notes["path"], "finished")
+    output = fetch_recording(
+        context.session.stack(), report["path_out"], notes["folder"] / "dying", timeout_s=15
+    )
+    tracks = timeline(output)
+    expect(
+        report["error"] is None
+        and len(tracks) == 2
+        and all(abs(track.duration_s - seconds) <= slack for track in tracks),
+        expected=f"no error, {seconds} s of picture and sound, within {slack} s",
+        seen=(report["error"], [f"{t.kind} {t.duration_s:.2f} s" for t in tracks]),
+        hint="media-service's log: how did the worker end?",
+    )
+
+
+@when("garbage is sent to every port:")
+def garbage_to_every_port(context: Context) -> None:
+    """Send what each row names, one after the other, and keep what came back."""
+    stack, seen = context.session.stack(), {}
+    for row in context.table:
+        port = stack.containers[row["container"]].host_port(int(row["port"]))
+        garbage = bad_data.GARBAGE[row["garbage"]]
+        seen[row["container"], row["port"]] = send_garbage("localhost", port, garbage, timeout_s=15)
+    context.run.notes["refusals"] = seen
+
+
+@then("each port answered with a refusal, or hung up, within {limit_s:d} seconds")
+def each_port_refused(context: Context, limit_s: int) -> None:
+    """Find the connection closed by the server, or a 4xx answer of HTTP."""
+    refusals = context.run.notes["refusals"]
+    expect(
+        all(r.hung_up or b" 400 " in r.answer.split(b"\r\n")[0] for r in refusals.values()),
+        expected=f"each connection closed, or answered with 400, within {limit_s} s",
+        seen=refusals,
+        hint="a server that waits for more for ever can be starved of connections.",
+    )
+
+
+@when("a client sends what sts-service must refuse:")
+def client_sends_broken(context: Context) -> None:
+    """Send each row's payload over a connection of its own; keep the first error each gets."""
+    stack, notes = context.session.stack(), context.run.notes
+    notes["errors before"] = _errors(context)
+    notes["answers"] = []
+    for number, row in enumerate(context.table):
+        stream_id = f"{context.run.stream_name('broken')}-{number}"
+        with WireClient(stack.sts_url, api_key=stack.settings.sts_api_key) as client:
+            if bad_data.needs_open_stream(row["event"], row["fault"]):
+                client.send("stream:init", bad_data.opening(stream_id))
+                client.wait_for("stream:ready")
+            client.send(row["event"], bad_data.broken(row["event"], row["fault"], stream_id))
+            notes["answers"].append((row["fault"], row["code"], client.wait_for("error")))
+
+
+@then("each was answered with an `error` event of its code")
+def each_answered(context: Context) -> None:
+    """Compare the codes; each error must say in words what is wrong."""
+    answers = context.run.notes["answers"]
+    expect(
+        all(answer["code"] == code and answer["message"] for _fault, code, answer in answers),
+        expected="the code of the table, with a message, for each fault",
+        seen=[(fault, code, answer["code"], answer["message"]) for fault, code, answer in answers],
+        hint="services/contracts/errors.py lists the codes.",
+    )
+
+
+@then("sts-service counted each in `sts_errors_total`")
+def each_counted(context: Context) -> None:
+    """Compare the counters with what they were before, by code."""
+    notes = context.run.notes
+    wanted = dict(notes["errors before"])
+    for _fault, code, _answer in notes["answers"]:
+        wanted[code] = wanted.get(code, 0) + 1
+    expect(
+        _errors(context) == wanted,
+        expected=str(wanted),
+        seen=_errors(context),
+        hint="/metrics of sts-service.",
+    )
+
+
+def _stream(context: Context, path: str, state: str) -> dict[str, Any]:
+    """Wait until media-service reports the stream at ``path`` in that state; return the report."""
+    service = context.session.stack().media_service
+
+    def probe() -> dict[str, Any] | None:
+        report = next((r for r in service.streams() if r["path_in"] == path), None)
+        if report is None or report["state"] != state:
+            raise NotYet("no such stream" if report is None else str(report["state"]))
+        return report
+
+    return wait_for(f"{path} to be {state}", probe, timeout_s=context.session.settings.timeout(40))
+
+
+def _failures(context: Context) -> float:
+    service = context.session.stack().media_service
+    return service.metric("media_service_stream_failures_total")
+
+
+def _errors(context: Context) -> dict[str, float]:
+    metrics = context.session.stack().sts_service.metrics()
+    return {
+        dict(labels)["code"]: value
+        for (name, labels), value in metrics.items()
+        if name == "sts_errors_total" and value
+    }

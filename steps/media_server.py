@@ -1,0 +1,302 @@
+"""The media server by itself: publishing, playing, its Control API, its recordings, its end."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from environment import bad_data
+from environment.endpoints import ask, send_garbage
+from environment.expectations import expect
+from environment.media import probe, read_video_packets
+from environment.player import Player
+from environment.publisher import Publication, is_ready, publish
+from environment.recorder import fetch_recording
+from environment.vocabulary import Context, given, then, when
+from environment.waiting import wait_for
+
+CLIP = "30s-english-counting.mp4"
+STAND_IN = "dubspec-mediamtx-stand-in"
+SERVER_LOG_HINT = "`docker logs e2e-mediamtx` has a line for each connection."
+
+
+@given("the media server says which one it is")
+def media_server_says(context: Context) -> None:
+    """Read its `Server` header, note it in the run's log, compare it with the image it runs."""
+    server = context.session.stack().media_server
+    name, image = server.server_name(), server.image
+    context.session.log_event("media_server_driven", server=name, image=image)
+    context.run.evidence("media_server.txt", f"{name}\n{image}\n")
+    expect(
+        name == (STAND_IN if "mediamtx-offline" in image else "mediamtx"),
+        expected="the real MediaMTX or the stand-in, under its own name",
+        seen=f"{name!r} from image {image}",
+        hint="environment/images.py chooses the image.",
+    )
+
+
+@given("a test stream is published at `{path}`")
+@when("another test stream is published at `{path}`")
+def stream_published(context: Context, path: str) -> None:
+    """Publish the clip in real time at exactly this path, and wait until it can be read."""
+    before = context.run.notes.get(path)
+    clip, stack = context.session.clip(CLIP), context.session.stack()
+    context.run.notes["source before"] = (stack.media_server.path(path) or {}).get("source")
+    publication = context.run.cleanup.enter_context(publish(stack, clip, path))
+    publication.wait_active()
+    context.run.notes |= {path: publication, "publication before": before}
+
+
+@given("a player joins `{path}`")
+@when("a player joins `{path}`")
+def player_joins(context: Context, path: str) -> None:
+    """Start an ffmpeg that reads the path into a file, and wait until media has arrived."""
+    folder = Path(context.run.cleanup.enter_context(TemporaryDirectory(prefix="player-")))
+    url = context.session.stack().rtmp_url(path)
+    player = context.run.cleanup.enter_context(Player(url, folder / "played.flv"))
+    player.wait_playing()
+    context.run.notes |= {"player": player, "url": url}
+
+
+@then("the player receives H.264 video and AAC audio")
+def player_receives(context: Context) -> None:
+    """Ask ffprobe for the stream at the URL that the player plays."""
+    found = probe(context.run.notes["url"])
+    codecs = {stream.kind: stream.codec for stream in found.streams}
+    expect(
+        codecs == {"video": "h264", "audio": "aac"}
+        and context.run.notes["player"].exit_code is None,
+        expected="H.264 and AAC, and the player still playing",
+        seen=f"{codecs}; player: {context.run.notes['player'].log}",
+        hint=SERVER_LOG_HINT,
+    )
+
+
+@then("the Control API lists `{path}` as ready, with its source and tracks")
+def api_lists(context: Context, path: str) -> None:
+    """Find the path in the list, with the same facts as when it is asked for by itself."""
+    server = context.session.stack().media_server
+    item = next((item for item in server.paths() if item["name"] == path), {})
+    tracks = item.get("tracks") or [track.get("codec") for track in item.get("tracks2", [])]
+    alone = server.path(path) or {}
+    expect(
+        is_ready(item)
+        and set(tracks) == {"H264", "MPEG-4 Audio"}
+        and item["source"]["type"] == "rtmpConn"
+        and item["source"] == alone.get("source")
+        and item.get("readyTime", item.get("availableTime")),
+        expected="ready, H264 and MPEG-4 Audio, an RTMP connection with an id, a ready time",
+        seen=item,
+        hint=SERVER_LOG_HINT,
+    )
+
+
+@then("the Control API counts more and more bytes of `{path}`")
+def api_counts_bytes(context: Context, path: str) -> None:
+    """Read the counter twice: it must have grown within three seconds."""
+    server = context.session.stack().media_server
+    first = _received_bytes(server.path(path) or {})
+    wait_for(
+        f"the byte count of {path} to grow beyond {first}",
+        lambda: _received_bytes(server.path(path) or {}) > first,
+        timeout_s=context.session.settings.timeout(3),
+    )
+
+
+@when("the publisher of `{path}` ends")
+def publisher_ends(context: Context, path: str) -> None:
+    """End ffmpeg in order: it says goodbye and closes."""
+    context.run.notes[path].stop()
+
+
+@when("the publisher of `{path}` is killed")
+def publisher_killed(context: Context, path: str) -> None:
+    """Kill ffmpeg: nothing is said any more, the connection just ends."""
+    context.run.notes[path].kill()
+
+
+@then("the Control API no longer shows `{path}` as ready within {limit_s:d} seconds")
+def api_forgets(context: Context, path: str, limit_s: int) -> None:
+    """Wait until the path is gone or not ready."""
+    server = context.session.stack().media_server
+    wait_for(
+        f"{path} to be gone",
+        lambda: not is_ready(server.path(path) or {}),
+        timeout_s=context.session.settings.timeout(limit_s),
+    )
+
+
+@when("the Control API is asked for `{path}`")
+def api_asked(context: Context, path: str) -> None:
+    """GET it over the published port."""
+    context.run.notes["answer"] = ask(context.session.stack().api_url + path)
+
+
+@then("the Control API answers with status {status:d} and an error in words")
+def api_answers_error(context: Context, status: int) -> None:
+    """Find the status, and an `error` that is not empty."""
+    answer = context.run.notes["answer"]
+    expect(
+        answer.status == status and answer.body.get("error"),
+        expected=f"{status} and an error in words",
+        seen=answer,
+        hint=SERVER_LOG_HINT,
+    )
+
+
+@then("the Control API answers with status {status:d} and `{key}` ending in `{ending}`")
+def api_answers_setting(context: Context, status: int, key: str, ending: str) -> None:
+    """Find the status, and the setting with its value."""
+    answer = context.run.notes["answer"]
+    expect(
+        answer.status == status and str(answer.body.get(key, "")).endswith(ending),
+        expected=f"{status} and {key} ending in {ending}",
+        seen=answer,
+        hint="services/mediamtx/mediamtx.yml is the configuration of both servers.",
+    )
+
+
+@given("{seconds:d} seconds of the clip are published at `{said}` and end")
+def part_published(context: Context, seconds: int, said: str) -> None:
+    """Publish the beginning of the clip at the scenario's own path, to its end."""
+    folder = Path(context.run.cleanup.enter_context(TemporaryDirectory(prefix="clip-")))
+    part = bad_data.cut_clip(context.session.clip(CLIP), seconds, folder / "part.mp4")
+    publication = context.run.publish(part, said)
+    publication.wait_finished(context.session.settings.timeout(seconds + 10))
+    context.run.notes |= {"part": part, "folder": folder, "path": publication.path}
+
+
+@then("the recording of `{said}` holds all pictures of those {seconds:d} seconds")
+def recording_complete(context: Context, said: str, seconds: int) -> None:
+    """Fetch the recording and compare its pictures, by their slices, with what was published."""
+    notes = context.run.notes
+    recording = fetch_recording(context.session.stack(), notes["path"], notes["folder"] / "got")
+    sent, got = (
+        [packet.slice_hash for packet in read_video_packets(path)]
+        for path in (notes["part"], recording)
+    )
+    expect(
+        got == sent and len(sent) == seconds * 30,
+        expected=f"the {len(sent)} pictures published at {said}, each once, in order",
+        seen=f"{len(got)} pictures, {len(set(sent) - set(got))} of them missing",
+        hint="recording must begin with the publisher's first packet.",
+    )
+
+
+@then("the first publisher is turned out within {limit_s:d} seconds")
+def first_turned_out(context: Context, limit_s: int) -> None:
+    """Wait until the first ffmpeg has ended by itself."""
+    first: Publication = context.run.notes["publication before"]
+    wait_for(
+        "the first publisher to be turned out",
+        lambda: not first.running,
+        timeout_s=context.session.settings.timeout(limit_s),
+        evidence=lambda: first.log[-1000:],
+    )
+
+
+@then("`{path}` has a new source")
+def has_new_source(context: Context, path: str) -> None:
+    """Compare the source of the path with that of before; the second must be publishing."""
+    item = context.session.stack().media_server.path(path) or {}
+    expect(
+        is_ready(item)
+        and item["source"] != context.run.notes["source before"]
+        and context.run.notes[path].running,
+        expected="ready again, with another source, and the second publisher at work",
+        seen=item,
+        hint="overridePublisher in services/mediamtx/mediamtx.yml.",
+    )
+
+
+@then("the player ends by itself within {limit_s:d} seconds")
+def player_ends(context: Context, limit_s: int) -> None:
+    """Wait for the player's exit: the server must have told it that the stream is over."""
+    player: Player = context.run.notes["player"]
+    player.wait_ended(timeout_s=context.session.settings.timeout(limit_s))
+
+
+@when("{garbage} is sent to the media server's RTMP port")
+def garbage_sent(context: Context, garbage: str) -> None:
+    """Send it over TCP, keep the connection open, and see what the server does."""
+    port = context.session.stack().media_server.host_port(1935)
+    context.run.notes["since"] = time.time()
+    begun = time.monotonic()
+    context.run.notes["refusal"] = send_garbage(
+        "localhost", port, bad_data.GARBAGE[garbage], timeout_s=20
+    )
+    context.run.notes["took_s"] = time.monotonic() - begun
+
+
+@then("the media server hangs up within {limit_s:d} seconds")
+def server_hangs_up(context: Context, limit_s: int) -> None:
+    """See that the server, not the sender, ended the connection, and when."""
+    refusal, took_s = context.run.notes["refusal"], context.run.notes["took_s"]
+    expect(
+        refusal.hung_up and took_s <= limit_s,
+        expected=f"the connection closed by the server within {limit_s} s",
+        seen=f"{refusal} after {took_s:.1f} s",
+        hint=SERVER_LOG_HINT,
+    )
+
+
+@then("the media server's log says why, in one line")
+def log_says_why(context: Context) -> None:
+    """Find the line that closes a connection with a reason, and no trace of a crash."""
+    server, since = context.session.stack().media_server, context.run.notes["since"]
+    log = wait_for(
+        "a reason in the media server's log",
+        lambda: _with_reason(server.logs(since=since)),
+        timeout_s=context.session.settings.timeout(5),
+    )
+    expect(
+        "Traceback" not in log and "panic" not in log,
+        expected="a line that says why, nothing that looks like a crash",
+        seen=log,
+        hint=SERVER_LOG_HINT,
+    )
+
+
+@then("`{path}` is published and played as before")
+def stream_undisturbed(context: Context, path: str) -> None:
+    """See publisher and player at work, and bytes still coming in."""
+    player: Player = context.run.notes["player"]
+    expect(
+        context.run.notes[path].running and player.exit_code is None,
+        expected="publisher and player still at work",
+        seen=f"publisher: {context.run.notes[path].log[-500:]}; player: {player.log[-500:]}",
+        hint=SERVER_LOG_HINT,
+    )
+    api_counts_bytes(context, path)
+
+
+@when("the media server container is stopped")
+def media_server_stopped(context: Context) -> None:
+    """Send SIGTERM and time its end; the stack is healed after the scenario."""
+    stack = context.session.stack()
+    context.run.cleanup.callback(stack.heal)
+    begun = time.monotonic()
+    context.run.notes["exit code"] = stack.media_server.stop()
+    context.run.notes["took_s"] = time.monotonic() - begun
+
+
+@then("it has ended within {limit_s:d} second, with exit code {code:d}")
+def has_ended(context: Context, limit_s: int, code: int) -> None:
+    """Compare time and exit code; the engine's own share of the time is included."""
+    took_s, seen = context.run.notes["took_s"], context.run.notes["exit code"]
+    expect(
+        seen == code and took_s < context.session.settings.timeout(limit_s),
+        expected=f"exit code {code} within {limit_s} s of SIGTERM",
+        seen=f"exit code {seen} after {took_s:.2f} s",
+        hint=SERVER_LOG_HINT,
+    )
+
+
+def _received_bytes(item: dict[str, object]) -> int:
+    return int(str(item.get("bytesReceived", item.get("inboundBytes", 0))))
+
+
+def _with_reason(log: str) -> str | None:
+    return log if re.search(r"\[RTMP\] \[conn [^\]]+\] closed: \S+", log) else None

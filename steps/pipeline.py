@@ -1,0 +1,267 @@
+"""The pipeline: from the published clip over its segments to the fragments that come back.
+
+All of US2 looks at one recorded run: the first step that asks for it makes it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from environment import examination, inside
+from environment.endpoints import ask, speaks_rtmp
+from environment.expectations import expect
+from environment.fragments import result_order
+from environment.language import language_of
+from environment.media import probe
+from environment.vocabulary import Context, given, then, when
+
+# FR-019 and SC-001: the 30 s clip, from its publishing to the last packet of the output.
+WHOLE_RUN_S = 180.0
+
+
+@given("both containers running with MediaMTX accessible")
+def both_run_with_media_server(context: Context) -> None:
+    """Find both running, and the media server answering on its API and its RTMP port."""
+    stack = context.session.stack()
+    statuses = {name: container.status for name, container in stack.containers.items()}
+    expect(
+        set(statuses.values()) == {"running"}
+        and ask(f"{stack.api_url}/v3/paths/list").status == 200
+        and speaks_rtmp("localhost", stack.media_server.host_port(1935)),
+        expected="all containers running, the media server answering on API and RTMP",
+        seen=statuses,
+        hint="`docker ps -a`, and `docker logs` of the one that does not run.",
+    )
+
+
+@when("test fixture ({seconds:d}s English video) is published to `{url}`")
+def fixture_published(context: Context, seconds: int, url: str) -> None:
+    """Make the recorded run, or take it up; its clip and its path are those of the text."""
+    run = context.session.pipeline_run()
+    duration_s = probe(run.clip).duration_s or 0.0
+    expect(
+        abs(duration_s - seconds) < 0.05
+        and run.path_in.startswith("live/")
+        and run.path_in.endswith("/in"),
+        expected=f"{seconds} s published to {url}, under a stream name of its own (FR-029)",
+        seen=f"{run.clip.name}, {duration_s:.3f} s, at {run.path_in}",
+        evidence=run.folder,
+        hint="fixtures/streams holds the clip, environment/run.py publishes it.",
+    )
+
+
+@then("media-service detects stream and starts processing within {limit_s:d} seconds")
+def detected_within(context: Context, limit_s: int) -> None:
+    """Time it from the start of ffmpeg to the first decoded media; the order must be right."""
+    run = context.session.pipeline_run()
+    took_s = run.processing_at - run.published_at
+    expect(
+        took_s <= context.session.settings.timeout(limit_s)
+        and run.published_at < run.ready_at <= run.processing_at
+        and run.detected_at <= run.processing_at,
+        expected=f"processing within {limit_s} s of publishing",
+        seen=f"{took_s:.2f} s; ready {run.ready_at - run.published_at:.2f} s, "
+        f"detected {run.detected_at - run.published_at:.2f} s after publishing",
+        evidence=run.folder / "run.json",
+        hint="media-service's log: stream detected, worker started.",
+    )
+
+
+@given("media-service processing stream")
+def processing_stream(context: Context) -> None:
+    """Find the stream in media-service's report, with picture and sound taken in."""
+    run = context.session.pipeline_run()
+    taken_in = run.report["input"] or {}
+    expect(
+        taken_in.get("video_codec") == "h264" and taken_in.get("audio_codec") == "aac",
+        expected="a stream with H.264 and AAC taken in",
+        seen=run.report,
+        evidence=run.folder / "run.json",
+        hint="media-service's /v1/streams tells the state and the error of each stream.",
+    )
+
+
+@when("{seconds:d} seconds of audio accumulated")
+def audio_accumulated(context: Context, seconds: int) -> None:
+    """Find every fragment to be that long, one starting where the one before it ended."""
+    run = context.session.pipeline_run()
+    spans = [(f.source_start_s, examination.sound_s(f)) for f in run.fragments]
+    expect(
+        spans == [(number * seconds, seconds) for number in range(len(spans))] and spans,
+        expected=f"fragments of exactly {seconds} s, without a gap between them",
+        seen=spans,
+        evidence=run.folder / "run.json",
+        hint="the segmenter of media-service counts audio samples.",
+    )
+
+
+@then("segment is sent to STS-service container via Socket.IO at `{url}`")
+def segment_sent(context: Context, url: str) -> None:
+    """Prove what was sent, by whom and where to: contract, sound, endpoint and connection."""
+    run, stack = context.session.pipeline_run(), context.session.stack()
+    expect(
+        not run.violations,
+        expected="every event on the wire as the contract has it",
+        seen=run.violations,
+        evidence=run.folder / "events.jsonl",
+        hint="services/contracts/events.py is the contract.",
+    )
+    heard = examination.fragments_against_source(run)
+    expect(
+        all(verdict.verdict == "original" for verdict in heard),
+        expected="each fragment holds the source's sound of its own six seconds",
+        seen=[str(verdict) for verdict in heard],
+        evidence=run.folder,
+        hint="the segmenter's time zero, or the sample format on the wire.",
+    )
+    service, endpoint = stack.media_service, stack.resolve_inside(url)
+    connection = inside.wait_for_connection(service, urlsplit(endpoint).port or 80)
+    expect(
+        service.environment["STS_SERVICE_URL"] == endpoint
+        and connection.remote_address == stack.sts_service.address,
+        expected=f"{endpoint} configured, and its container at the other end of the connection",
+        seen=f"{service.environment['STS_SERVICE_URL']}, {connection}",
+        hint="the variables that media-service is started with.",
+    )
+
+
+@given("STS-service receives audio fragment")
+def fragment_received(context: Context) -> None:
+    """Find sts-service's acknowledgement of every fragment that was sent."""
+    run = context.session.pipeline_run()
+    acknowledged = [fragment.sequence_number for fragment in run.fragments if fragment.acked_at]
+    expect(
+        acknowledged == list(range(len(run.fragments))) and acknowledged,
+        expected="an acknowledgement of each fragment, numbered from 0",
+        seen=acknowledged,
+        evidence=run.folder / "events.jsonl",
+        hint="sts-service's log: fragment received.",
+    )
+
+
+@when("ASR + Translation + TTS pipeline completes")
+def pipeline_completes(context: Context) -> None:
+    """Find all three stages timed in every result, by engines that are not an echo (FR-016)."""
+    run = context.session.pipeline_run()
+    stages = examination.stage_timings(run)
+    expect(
+        run.sts.get("profile") not in {None, "echo"}
+        and len(stages) == len(run.fragments)
+        and all({"asr_ms", "translation_ms", "tts_ms"} <= set(timings) for timings in stages),
+        expected="recognition, translation and synthesis in every result, with real engines",
+        seen=(run.sts, stages),
+        evidence=run.folder / "events.jsonl",
+        hint="STS_PROFILE picks the engines; /health of sts-service names them.",
+    )
+
+
+@then("dubbed audio (Spanish) returns via `fragment:processed` event within {limit_s:d} seconds")
+def dubbed_audio_returns(context: Context, limit_s: int) -> None:
+    """Check each result: success, in time, Spanish words, and a voice that is not the source's."""
+    run, limit = context.session.pipeline_run(), context.session.settings.timeout(limit_s)
+    trips = [(f.status, f.round_trip_s) for f in run.fragments]
+    expect(
+        all(status == "success" and trip and trip <= limit for status, trip in trips),
+        expected=f"success within {limit:g} s for each fragment",
+        seen=trips,
+        evidence=run.folder / "run.json",
+        hint="stage_timings in events.jsonl say which stage was slow.",
+    )
+    languages = [(language_of(f.translated_text or ""), f.translated_text) for f in run.fragments]
+    expect(
+        all(language == "es" for language, _text in languages),
+        expected="Spanish in every translated_text (FR-018)",
+        seen=languages,
+        evidence=run.folder / "run.json",
+        hint="the translation engine, and what the recogniser gave it.",
+    )
+    voices = examination.dubs_against_source(run)
+    expect(
+        len(voices) == len(run.fragments) and all(v.verdict == "dubbed" for v in voices),
+        expected="dubbed audio in every result: neither the original nor silence",
+        seen=[str(voice) for voice in voices],
+        evidence=run.folder,
+        hint="the dubbed audio lies there as WAV files: listen.",
+    )
+
+
+@given("full {seconds:d}-second stream processed")
+def full_stream_processed(context: Context, seconds: int) -> None:
+    """Find the run finished, with the whole clip published, inside the bound of FR-019."""
+    run = context.session.pipeline_run()
+    published_s = run.publish_ended_at - run.published_at
+    expect(
+        run.report["state"] == "finished" and published_s > seconds - 1,
+        expected=f"{seconds} s published, the stream finished",
+        seen=f"{published_s:.1f} s published, state {run.report['state']}",
+        evidence=run.folder / "run.json",
+        hint="media-service's /v1/streams tells the error of a failed stream.",
+    )
+    expect(
+        run.elapsed_s <= context.session.settings.timeout(WHOLE_RUN_S),
+        expected=f"the whole run in under {WHOLE_RUN_S:g} s (FR-019, SC-001)",
+        seen=f"{run.elapsed_s:.1f} s",
+        evidence=run.folder / "run.json",
+        hint="the segments' times in run.json say where it waited.",
+    )
+
+
+@when("all segments complete")
+def all_segments_complete(context: Context) -> None:
+    """Find an end for every segment of the report: none pending, none left to the original."""
+    run = context.session.pipeline_run()
+    outcomes = [(s["number"], s["outcome"], s["reason"]) for s in run.report["segments"]]
+    expect(
+        all(outcome == "dubbed" or reason == "tail" for _number, outcome, reason in outcomes),
+        expected="every segment dubbed",
+        seen=outcomes,
+        evidence=run.folder / "run.json",
+        hint="the reason says why a segment's original sound went out.",
+    )
+
+
+@then("{count:d} segments were processed")
+def segments_processed(context: Context, count: int) -> None:
+    """Count the results on the wire: all there, in order, none twice; the metrics agree."""
+    run = context.session.pipeline_run()
+    returned = [f.sequence_number for f in run.fragments if f.status == "success"]
+    order = list(result_order(run.events))
+    expect(
+        returned == order == list(range(count)),
+        expected=f"results 0 to {count - 1}, each once, in order",
+        seen=f"fragments {returned}, on the wire {order}",
+        evidence=run.folder / "events.jsonl",
+        hint="a repeated number is a fragment that was sent again.",
+    )
+    counted = run.metric_increase("media_service_fragments_processed_total", status="success")
+    expect(
+        counted == count,
+        expected=f"media_service_fragments_processed_total grown by {count}",
+        seen=counted,
+        evidence=run.folder / "run.json",
+        hint="metrics_before and metrics_after in run.json.",
+    )
+
+
+@then("real transcripts logged")
+def transcripts_logged(context: Context) -> None:
+    """Find every transcript in sts-service's log, and the clip's words in the transcripts."""
+    run, sts = context.session.pipeline_run(), context.session.stack().sts_service
+    log = examination.logged_transcripts(sts.logs(since=run.published_at))
+    unlogged = [f.transcript for f in run.fragments if f.transcript not in log]
+    expect(
+        not unlogged,
+        expected="each transcript of the wire in the log of sts-service (FR-018)",
+        seen=f"not logged: {unlogged}",
+        evidence=run.folder / "run.json",
+        hint="LOG_TRANSCRIPTS is on in the suite.",
+    )
+    words = examination.words_against_clip(run)
+    context.session.log_event("words_compared", stream=run.stream_name, result=str(words))
+    expect(
+        words.faultless,
+        expected="the clip's words without an error, but for one cut by the join",
+        seen=words,
+        evidence=run.folder / "run.json",
+        hint="the fragments' source audio lies there: listen to what was recognised.",
+    )
