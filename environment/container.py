@@ -24,6 +24,7 @@ from environment.topology import EventSink, discard_event
 from environment.waiting import NotYet, wait_for
 
 _LOG_TAIL_LINES: Final = 20
+_ENDED: Final = frozenset({"exited", "dead"})
 _PROBE_TIMEOUT_S: Final = 2.0
 
 Metrics = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -70,7 +71,7 @@ class ServiceContainer:
     def exit_code(self) -> int | None:
         """The exit code of its last run; None while it runs and before it ever ran."""
         state = self._state()
-        return int(state["ExitCode"]) if state["Status"] in {"exited", "dead"} else None
+        return int(state["ExitCode"]) if state["Status"] in _ENDED else None
 
     @property
     def address(self) -> str:
@@ -106,9 +107,8 @@ class ServiceContainer:
             self._existing().start()
         except APIError as error:
             if is_port_conflict(error):
-                raise port_taken(
-                    self._client, self.name, self.spec.ports.values(), error
-                ) from error
+                ports = self.spec.ports.values()
+                raise port_taken(self._client, self.name, ports, error, self._settings) from error
             raise ContainerFailed(f"{self.name} cannot be started: {error.explanation}.") from error
         self._on_event("container_started", container=self.name, image=self.image)
 
@@ -282,7 +282,8 @@ class ServiceContainer:
         state = self._state()
         if state["Status"] == "absent":
             return f"{self.name} is absent."
-        words = [f"{self.name} is {state['Status']}, exit code {state['ExitCode']}"]
+        words = [f"{self.name} is {state['Status']}"]
+        words += [f"exit code {state['ExitCode']}"] if state["Status"] in _ENDED else []
         words += ["out of memory"] if state.get("OOMKilled") else []
         words += [str(state["Error"])] if state.get("Error") else []
         tail = self._existing().logs(tail=_LOG_TAIL_LINES).decode(errors="replace").rstrip()

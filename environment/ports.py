@@ -14,6 +14,7 @@ import docker
 from docker.errors import APIError
 
 from environment.errors import PortTaken
+from environment.settings import Settings
 
 _LISTEN: Final = "0A"
 _CONFLICTS: Final = ("already allocated", "already in use")
@@ -58,7 +59,11 @@ def is_port_conflict(error: APIError) -> bool:
 
 
 def port_taken(
-    client: docker.DockerClient, container: str, ports: Iterable[int], refusal: APIError
+    client: docker.DockerClient,
+    container: str,
+    ports: Iterable[int],
+    refusal: APIError,
+    settings: Settings,
 ) -> PortTaken:
     """The error to raise for a refusal: which of the host ports is held, and by whom."""
     wanted = list(ports)
@@ -68,11 +73,13 @@ def port_taken(
         ((port, holder) for port, holder in holders.items() if holder),
         ((said or wanted)[0], "somebody who cannot be seen"),
     )
+    variable = settings.port_variable(port)
+    another = f"set {variable} to another" if variable else "choose another"
     return PortTaken(
         f"Port {port} of the host, which {container} needs, is taken by {holder}.",
         port=port,
         holder=holder,
-        remedy="free it, choose another in the settings, or set E2E_DYNAMIC_PORTS=1.",
+        remedy=f"free it, {another}, or have free ones chosen with E2E_DYNAMIC_PORTS=1.",
     )
 
 

@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     def named(self, name: str) -> str:
         """The engine-wide name of something of this run: the run's id behind it, if there is one.
 
-        Raises nothing; `FR-004`: the same settings always give the same name.
+        The same settings always give the same name (FR-004).
         """
         return f"{name}-{self.e2e_run_id}" if self.e2e_run_id else name
 
@@ -166,6 +166,11 @@ class Settings(BaseSettings):
     def sts_is_foreign(self) -> bool:
         """Whether STS_SERVICE_URL points elsewhere than at this run's own sts-service."""
         return urlsplit(self.sts_service_url).hostname not in {STS_ALIAS, self.named(STS_ALIAS)}
+
+    def port_variable(self, port: int) -> str | None:
+        """The variable that sets a host port; None when no setting has that value."""
+        names = (name for name in type(self).model_fields if name.endswith("_port"))
+        return next((name.upper() for name in names if getattr(self, name) == port), None)
 
     def variables(self) -> tuple[Variable, ...]:
         """Every variable with its value, default and meaning, in the order of this class."""
