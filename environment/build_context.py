@@ -55,31 +55,54 @@ class Source:
         return self.root / self.folder / WHEELHOUSE
 
 
-def content_hash(source: Source, base_id: str) -> str:
-    """12 hex digits that change with any file of the image, and with the base it stands on.
+@dataclass(frozen=True)
+class Snapshot:
+    """A service's own files as they were at one moment: what is hashed is what is built."""
 
-    The wheels do not count: the requirements and the base decide them.
-    """
-    digest = hashlib.sha256(base_id.encode())
-    for path in _own_files(source):
-        relative = path.relative_to(source.root).as_posix()
-        digest.update(f"\0{relative}\0{_mode(path):o}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:12]
+    source: Source
+    files: tuple[tuple[str, int, bytes], ...]
+
+    def hash(self, base_id: str) -> str:
+        """12 hex digits that change with any of the files, and with the base they stand on.
+
+        The wheels do not count: the requirements and the base decide them.
+        """
+        digest = hashlib.sha256(base_id.encode())
+        for path, mode, content in self.files:
+            digest.update(f"\0{path}\0{mode:o}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()[:12]
+
+    def archive(self) -> io.BytesIO:
+        """The build context as a tar: the same bytes for the same content, so layers are reused."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for path, mode, content in self.files:
+                tar.addfile(_entry(path, mode, len(content)), io.BytesIO(content))
+            for wheel in sorted(self.source.wheelhouse.glob("*.whl")):
+                path = wheel.relative_to(self.source.root).as_posix()
+                with wheel.open("rb") as opened:
+                    tar.addfile(_entry(path, 0o644, wheel.stat().st_size), opened)
+        buffer.seek(0)
+        return buffer
 
 
-def archive(source: Source) -> io.BytesIO:
-    """The build context as a tar, the same bytes for the same content so that layers are reused."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path in (*_own_files(source), *sorted(source.wheelhouse.glob("*.whl"))):
-            info = tarfile.TarInfo(path.relative_to(source.root).as_posix())
-            info.size = path.stat().st_size
-            info.mode = _mode(path)
-            with path.open("rb") as content:
-                tar.addfile(info, content)
-    buffer.seek(0)
-    return buffer
+def take_snapshot(source: Source) -> Snapshot:
+    """Read what goes into the image of `source`: its folder and the contracts."""
+    return Snapshot(
+        source,
+        tuple(
+            (path.relative_to(source.root).as_posix(), _mode(path), path.read_bytes())
+            for path in _own_files(source)
+        ),
+    )
+
+
+def _entry(path: str, mode: int, size_bytes: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(path)
+    info.mode = mode
+    info.size = size_bytes
+    return info
 
 
 def _own_files(source: Source) -> Iterator[Path]:

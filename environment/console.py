@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import Progress as Spinners
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+_LINE_WIDTH = 100
+
 
 class Step:
     """One piece of work in hand; made by `Progress.step`."""
@@ -25,7 +27,7 @@ class Step:
     def note(self, text: str) -> None:
         """Say a milestone: replaces the spinner's text, and is a line where there is no spinner."""
         if self._task is None:
-            self._progress.line(f"      {self.title}: {text}")
+            self._progress.line(f"      {self.title}: {_shortened(text, _LINE_WIDTH)}")
         else:
             self.detail(text)
 
@@ -72,7 +74,7 @@ class Progress:
         with self._lock:
             if self._spinners is not None:
                 width = max(20, self._console.width - 16)
-                self._spinners.update(task, description=" ".join(text.split())[:width])
+                self._spinners.update(task, description=_shortened(text, width))
 
     def _begin(self, title: str) -> TaskID | None:
         with self._lock:
@@ -102,3 +104,8 @@ class Progress:
             if self._open_steps == 0:
                 self._spinners.stop()
                 self._spinners = None
+
+
+def _shortened(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -16,7 +16,7 @@ import requests
 from docker.errors import DockerException
 
 from environment.base_image import BaseImage, ensure_base
-from environment.build_context import Source, archive, content_hash
+from environment.build_context import Snapshot, Source, take_snapshot
 from environment.console import Progress, Step
 from environment.errors import ImageUnavailable
 from environment.locks import SETUP_FOLDER, exclusive
@@ -90,14 +90,15 @@ def ensure_built(
             f"{source.repository} cannot be built: {source.dockerfile} is not there.",
             remedy="restore it (`git status` shows what is missing).",
         )
-    tag = f"{source.repository}:{content_hash(source, base.id)}"
+    snapshot = take_snapshot(source)
+    tag = f"{source.repository}:{snapshot.hash(base.id)}"
     if image_id(client, tag) is not None:
         return tag
     with exclusive(SETUP_FOLDER / f"{source.name}.lock", timeout_s=_BUILDING_TIMEOUT_S):
         if image_id(client, tag) is None:
             ensure_wheelhouse(client, base, source, progress)
             with progress.step(f"build {tag}") as step:
-                _build(client, source, base, tag, step)
+                _build(client, snapshot, base, tag, step)
             client.api.tag(tag, source.repository, "latest")
     return tag
 
@@ -135,12 +136,13 @@ def _ensure_media_server(
 
 
 def _build(
-    client: docker.DockerClient, source: Source, base: BaseImage, tag: str, step: Step
+    client: docker.DockerClient, snapshot: Snapshot, base: BaseImage, tag: str, step: Step
 ) -> None:
+    source = snapshot.source
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     try:
         events = client.api.build(
-            fileobj=archive(source),
+            fileobj=snapshot.archive(),
             custom_context=True,
             dockerfile=str(source.dockerfile),
             tag=tag,
@@ -174,7 +176,8 @@ def _follow(event: Mapping[str, Any], tail: deque[str], step: Step) -> None:
         if not line.strip():
             continue
         tail.append(line.rstrip())
-        (step.note if line.startswith("Step ") else step.detail)(line)
+        takes_time = line.startswith("Step ") and " : RUN " in line
+        (step.note if takes_time else step.detail)(line)
 
 
 def _proxies() -> dict[str, str]:
