@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -12,22 +13,20 @@ import docker
 import requests
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
-from prometheus_client.parser import text_string_to_metric_families
 
 from environment.container_io import ExecResult, read_archive, read_file, run_inside
 from environment.creation import ContainerSpec, create_container
 from environment.errors import ContainerFailed, NotHealthy
+from environment.health import check_ok, is_ok
+from environment.metrics import Metrics, read_metrics, total
 from environment.network import BridgeNetwork
 from environment.ports import engine_host, is_port_conflict, port_taken
 from environment.settings import Settings
 from environment.topology import EventSink, discard_event
-from environment.waiting import NotYet, wait_for
+from environment.waiting import wait_for
 
 _LOG_TAIL_LINES: Final = 20
 _ENDED: Final = frozenset({"exited", "dead"})
-_PROBE_TIMEOUT_S: Final = 2.0
-
-Metrics = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 class ServiceContainer:
@@ -103,13 +102,14 @@ class ServiceContainer:
             PortTaken: a host port is held by somebody, who is named.
             ContainerFailed: it was not created, or the engine refuses.
         """
-        try:
-            self._existing().start()
-        except APIError as error:
-            if is_port_conflict(error):
+        with self._asked_to("start"):
+            try:
+                self._existing().start()
+            except APIError as error:
+                if not is_port_conflict(error):
+                    raise
                 ports = self.spec.ports.values()
                 raise port_taken(self._client, self.name, ports, error, self._settings) from error
-            raise ContainerFailed(f"{self.name} cannot be started: {error.explanation}.") from error
         self._on_event("container_started", container=self.name, image=self.image)
 
     def wait_healthy(
@@ -136,46 +136,50 @@ class ServiceContainer:
 
     def is_answering(self, path: str | None = None) -> bool:
         """Whether its health endpoint, or another, answers 200 right now."""
-        try:
-            return requests.get(self.url(path or self.health_path), timeout=_PROBE_TIMEOUT_S).ok
-        except requests.RequestException:
-            return False
+        return is_ok(self.url(path or self.health_path))
 
     def stop(self, timeout_s: float = 10) -> int:
         """SIGTERM, after `timeout_s` SIGKILL; the exit code."""
-        self._existing().stop(timeout=round(timeout_s))
+        with self._asked_to("stop"):
+            self._existing().stop(timeout=round(timeout_s))
         exit_code = self.exit_code
         self._on_event("container_stopped", container=self.name, exit_code=exit_code)
         return -1 if exit_code is None else exit_code
 
     def restart(self, timeout_s: float = 10) -> None:
         """Stop and start again: same container, same host ports; does not wait for health."""
-        self._existing().restart(timeout=round(timeout_s))
+        with self._asked_to("restart"):
+            self._existing().restart(timeout=round(timeout_s))
         self._on_event("container_restarted", container=self.name)
 
     def kill(self, signal: str = "SIGKILL") -> None:
         """Send a signal to its main process."""
-        self._existing().kill(signal=signal)
+        with self._asked_to("take a signal"):
+            self._existing().kill(signal=signal)
         self._on_event("container_killed", container=self.name, signal=signal)
 
     def pause(self) -> None:
         """Freeze every process in it."""
-        self._existing().pause()
+        with self._asked_to("pause"):
+            self._existing().pause()
         self._on_event("container_paused", container=self.name)
 
     def unpause(self) -> None:
         """Let the frozen processes go on."""
-        self._existing().unpause()
+        with self._asked_to("unpause"):
+            self._existing().unpause()
         self._on_event("container_unpaused", container=self.name)
 
     def disconnect(self) -> None:
         """Cut it off from the run's network."""
-        self._network.disconnect(self.name)
+        with self._asked_to("leave the network"):
+            self._network.disconnect(self.name)
         self._on_event("container_disconnected", container=self.name, network=self._network.name)
 
     def connect(self) -> None:
         """Connect it to the run's network again, with all its aliases."""
-        self._network.connect(self.name, self.spec.aliases)
+        with self._asked_to("join the network"):
+            self._network.connect(self.name, self.spec.aliases)
         self._on_event("container_connected", container=self.name, network=self._network.name)
 
     def remove(self) -> None:
@@ -264,18 +268,11 @@ class ServiceContainer:
 
     def metrics(self) -> Metrics:
         """Every sample of its Prometheus metrics, by name and labels."""
-        response = requests.get(self.url("/metrics"), timeout=5)
-        response.raise_for_status()
-        return {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(response.text)
-            for sample in family.samples
-        }
+        return read_metrics(self.url("/metrics"))
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of that name whose labels include `labels`; 0 when none."""
-        wanted = labels.items()
-        return sum(v for (n, have), v in self.metrics().items() if n == name and wanted <= have)
+        return total(self.metrics(), name, labels)
 
     def evidence(self) -> str:
         """Its status and the end of its log, for an error's reader."""
@@ -296,15 +293,6 @@ class ServiceContainer:
         timeout_s: float | None,
         cancelled: threading.Event | None = None,
     ) -> None:
-        def probe() -> bool:
-            try:
-                response = requests.get(self.url(path), timeout=_PROBE_TIMEOUT_S)
-            except requests.RequestException as error:
-                raise NotYet(f"no answer from {self.url(path)} ({type(error).__name__})") from error
-            if response.ok:
-                return True
-            raise NotYet(f"HTTP {response.status_code} from {self.url(path)}: {response.text:.200}")
-
         def alive() -> None:
             if cancelled is not None and cancelled.is_set():
                 raise NotHealthy(f"Stopped waiting for {self.name}.")
@@ -313,11 +301,18 @@ class ServiceContainer:
 
         wait_for(
             f"{self.name} to be {state}",
-            probe,
+            lambda: check_ok(self.url(path)),
             timeout_s=self._settings.timeout(timeout_s or self.health_timeout_s),
             alive=alive,
             evidence=self.evidence,
         )
+
+    @contextmanager
+    def _asked_to(self, do: str) -> Iterator[None]:
+        try:
+            yield
+        except APIError as error:
+            raise ContainerFailed(f"{self.name} cannot {do}: {error.explanation}.") from error
 
     def _existing(self) -> Container:
         if self._container is None:
