@@ -16,7 +16,7 @@ def main() -> int:
     settings = config.load(Path(os.environ.get("MTX_CONFIG", "/mediamtx.yml")))
     url = f"http://127.0.0.1:{settings.api_address.port}/v3/info"
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S):  # noqa: S310 - a fixed scheme
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S):
             return 0
     except urllib.error.HTTPError:
         return 0

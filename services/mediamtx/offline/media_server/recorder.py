@@ -95,10 +95,14 @@ class Recording:
         elif self._writing is None:
             self._writing = asyncio.create_task(self._write_pending())
 
-    async def finish(self) -> None:
-        """Write what is pending, note in the header which tracks came, and close the file."""
+    async def flush(self) -> None:
+        """Wait until every tag so far is in the file, or the recording has failed."""
         if self._writing is not None:
             await self._writing
+
+    async def finish(self) -> None:
+        """Write what is pending, note in the header which tracks came, and close the file."""
+        await self.flush()
         if self._file is None:
             return
         file, self._file = self._file, None
