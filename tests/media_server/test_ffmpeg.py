@@ -115,9 +115,9 @@ def test_sigterm_ends_everything_cleanly_and_at_once(clip: Path, tmp_path: Path)
     publisher = subprocess.Popen(
         [
             "ffmpeg",
-            *"-v quiet -re -stream_loop -1 -i".split(),
+            *["-v", "quiet", "-re", "-stream_loop", "-1", "-i"],
             str(clip),
-            *"-c copy -f flv".split(),
+            *["-c", "copy", "-f", "flv"],
             url,
         ]
     )
