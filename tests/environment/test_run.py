@@ -1,0 +1,204 @@
+"""A pipeline run against a scripted system: what is put together, and what is kept of a failure."""
+
+import json
+import os
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from environment.errors import HarnessError
+from environment.live_probe import LiveProbe
+from environment.recorder import fetch_recording, recordings_in
+from environment.run import PipelineFailed, PipelineRun, run_pipeline
+from environment.session import Session
+from environment.settings import Settings
+from environment.shared import SharedFailure
+from environment.stream_log import milestones
+from environment.waiting import wait_for
+from tests.environment.fake_system import (
+    STREAM_ID,
+    FakeStack,
+    bring_up,
+    fake_tools,
+    report,
+    say_fragment,
+    tar,
+)
+
+WORDS = [("one two", "uno dos"), ("three four", "tres cuatro")]
+
+
+@pytest.fixture
+def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", f"{fake_tools(tmp_path / 'bin')}:{os.environ['PATH']}")
+    clip = tmp_path / "clip.mp4"
+    clip.touch()
+    return clip
+
+
+@pytest.fixture
+def stacks() -> list[FakeStack]:
+    return []
+
+
+@pytest.fixture
+def session(tmp_path: Path, stacks: list[FakeStack]) -> Iterator[Session]:
+    session = Session(Settings(), root=tmp_path / "artifacts", bring_up=bring_up(stacks))
+    yield session
+    session.close()
+
+
+def script(stack: FakeStack, path_in: str, *, end: str = "finished") -> None:
+    """Have the stack dub a stream of two segments."""
+    path_out = path_in.removesuffix("in") + "out"
+    stack.media_server.published = {path_in}
+    stack.media_server.files = {path_in: b"FLV source", path_out: b"FLV output"}
+
+    def processing() -> list[dict[str, object]]:
+        for number, words in enumerate(WORDS):
+            say_fragment(stack.speech, number, words)
+        stack.media_service.sent_total = 2.0
+        return [report(path_in, "processing", segments=1)]
+
+    def ended() -> list[dict[str, object]]:
+        stack.media_server.published = set()
+        statistics = {
+            "success_count": 2,
+            "partial_count": 0,
+            "failed_count": 0,
+            "avg_processing_time_ms": 12.0,
+            "p95_processing_time_ms": 12.0,
+        }
+        complete = {
+            "stream_id": STREAM_ID,
+            "total_fragments": 2,
+            "total_duration_ms": 1000,
+            "statistics": statistics,
+        }
+        stack.speech.say("sts", "stream:complete", complete)
+        return [report(path_in, end, segments=2)]
+
+    draining = [lambda: [report(path_in, "draining", segments=2)]] * 2
+    stack.media_service.looks = [list, processing, *draining, ended]
+
+
+@pytest.fixture
+def run(session: Session, stacks: list[FakeStack], clip: Path) -> PipelineRun:
+    session.stack()
+    script(stacks[0], "live/shared-run-1/in")
+    return run_pipeline(session, clip, name="shared run")
+
+
+def test_a_run_holds_what_went_over_the_wire(run: PipelineRun) -> None:
+    assert (run.transcript, run.translation) == ("one two three four", "uno dos tres cuatro")
+    assert run.result_order == (0, 1)
+    assert run.violations == ()
+    second = run.fragments[1]
+    assert (second.source_start_s, second.source_duration_s) == (6.0, 6.0)
+    assert second.dubbed_audio is not None
+    np.testing.assert_allclose(second.dubbed_audio, -2000 / 32768, atol=1e-6)
+    assert second.rate_hz == 48_000
+    assert second.round_trip_s is not None
+    assert 0 <= second.round_trip_s < 2
+    assert run.metric_increase("media_service_fragments_sent_total") == 2.0
+    assert run.ffprobe_live is not None
+    assert [s["codec_name"] for s in run.ffprobe_live["streams"]] == ["h264", "aac"]
+
+
+def test_a_run_is_written_down(run: PipelineRun, session: Session) -> None:
+    document = json.loads((run.folder / "run.json").read_text())
+    assert document["fragments"][0]["transcript"] == "one two"
+    assert "stand-in" in document["media_server"]
+    assert document["metrics"]["after"] == {"media_service_fragments_sent_total": 2.0}
+    events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
+    assert len(events) == 7
+    assert events[0]["payload"]["audio"]["data_base64"]["bytes"] == 96_000
+    with wave.open(str(run.folder / "dubbed/fragment-01.wav")) as dubbed:
+        assert (dubbed.getnframes(), dubbed.getnchannels()) == (24_000, 1)
+    assert run.output.read_bytes() == b"FLV output"
+    assert run.source.read_bytes() == b"FLV source"
+    log = (session.artifacts / "run.log").read_text()
+    for event in ("publish_active", "stream_detected", "segment_sent", "output_last_packet"):
+        assert log.count(f" {event} ") >= 1, event
+    assert log.count(" stream_detected ") == 1
+
+
+def test_a_stream_given_up_keeps_its_evidence(
+    session: Session, stacks: list[FakeStack], clip: Path
+) -> None:
+    session.stack()
+    script(stacks[0], "live/run-1/in", end="failed")
+    with pytest.raises(PipelineFailed, match=r"audio track required.*evidence lies in") as failed:
+        run_pipeline(session, clip)
+    folder = failed.value.folder
+    assert {"run.json", "events.jsonl", "source.flv", "output.flv"} <= {
+        entry.name for entry in folder.iterdir()
+    }
+    assert (folder / "e2e-media-service.log").exists()
+    assert json.loads((folder / "run.json").read_text())["report"]["state"] == "failed"
+
+
+def test_the_shared_run_fails_once_in_full(
+    session: Session, stacks: list[FakeStack], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.stack()
+    script(stacks[0], "live/shared-run-1/in", end="failed")
+    first = session.begin("first")
+    with pytest.raises(PipelineFailed):
+        session.pipeline_run()
+    session.begin("second")
+    with pytest.raises(SharedFailure, match="already failed in the scenario “first”"):
+        session.pipeline_run()
+    assert first.pipeline_folder is not None
+    first.finish(failed=True)
+    assert (first.artifacts / "shared-run" / "run.json").exists()
+
+
+def test_a_recording_is_taken_when_its_publisher_is_gone(
+    session: Session, stacks: list[FakeStack], tmp_path: Path
+) -> None:
+    stack = session.stack()
+    server = stacks[0].media_server
+    server.files = {"live/a/out": b"abc"}
+    server.published = {"live/a/out"}
+    with pytest.raises(HarnessError, match="publisher of live/a/out to be gone"):
+        fetch_recording(stack, "live/a/out", tmp_path, timeout_s=0.1)
+    assert fetch_recording(stack, "live/a/out", tmp_path, complete=False).read_bytes() == b"abc"
+    server.published = set()
+    assert fetch_recording(stack, "live/a/out", tmp_path).name == "live-a-out.flv"
+    with pytest.raises(HarnessError, match="no folder /recordings/live/b/out"):
+        fetch_recording(stack, "live/b/out", tmp_path, timeout_s=0.1)
+
+
+def test_of_several_recordings_all_are_seen_and_others_are_not() -> None:
+    found = recordings_in(tar({"in/1.mp4": b"old", "in/note.txt": b"", "in/2.mp4": b"new"}))
+    assert max(found, key=lambda recording: recording.modified_at).content == b"new"
+    assert len(found) == 2
+
+
+def test_the_live_probe_tries_again(tmp_path: Path) -> None:
+    flag = tmp_path / "seen"
+    code = (
+        f"[ -e {flag} ] && echo '{{\"streams\": [1]}}' || {{ touch {flag}; echo no >&2; exit 1; }}"
+    )
+    with LiveProbe("rtmp://x", argv=lambda _: ["sh", "-c", code]) as probe:
+        probe.start()
+        wait_for("ffprobe", probe.poll, timeout_s=5, interval_s=0.01)
+    assert probe.result == {"streams": [1]}
+    assert probe.error is None
+
+
+def test_the_live_probe_gives_up_and_says_why() -> None:
+    with LiveProbe("rtmp://x", argv=lambda _: ["sh", "-c", "echo refused >&2; exit 1"]) as probe:
+        probe.start()
+        wait_for("it to give up", lambda: probe.poll() or not probe.busy, timeout_s=5)
+    assert probe.result is None
+    assert "ended with 1: refused" in str(probe.error)
+
+
+def test_milestones_of_a_failed_stream() -> None:
+    events = [key[0] for key, _, _ in milestones(report("live/a/in", "failed"))]
+    assert events == ["stream_ready", "stream_detected", "stream_processing", "stream_failed"]
