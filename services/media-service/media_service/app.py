@@ -1,0 +1,66 @@
+"""Puts the service's parts together, and takes them apart again in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from aiohttp import web
+
+from media_service.discovery import Discovery
+from media_service.http_api import HttpApi
+from media_service.logs import get_logger
+from media_service.metrics import Metrics
+from media_service.settings import Settings
+from media_service.sts_client import StsClient
+from media_service.supervisor import Supervisor
+from media_service.worker_process import WorkerPool
+
+_log = get_logger()
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT; raises what ends one of its parts."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics = Metrics()
+    workers = WorkerPool()
+    sts = StsClient(settings, metrics)
+    supervisor = Supervisor(settings, sts, metrics, workers)
+    discovery = Discovery(settings.mediamtx_api_url, supervisor.reconcile)
+    api = HttpApi(supervisor, sts, discovery, metrics if settings.metrics_enabled else None)
+    runner = web.AppRunner(api.application(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        workers.warm_up()
+        _log.info(
+            "service_started", port=settings.port, sts=sts.url, media_server=discovery.api_url
+        )
+        finding = asyncio.create_task(discovery.run(), name="discovery")
+        talking = asyncio.create_task(sts.run(), name="sts")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        done, _ = await asyncio.wait(
+            (finding, talking, stopping), return_when=asyncio.FIRST_COMPLETED
+        )
+        await _cancel(finding, stopping)
+        await supervisor.stop()
+        await _cancel(talking)
+        for task in done - {stopping}:
+            # Neither ends by itself: whatever ended it is an error.
+            task.result()
+    finally:
+        await workers.close()
+        await runner.cleanup()
+        _log.info("service_stopped")
+
+
+async def _cancel(*tasks: asyncio.Task[object]) -> None:
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            if not task.done():
+                await task

@@ -1,0 +1,86 @@
+"""The service's Prometheus metrics (021, FR-044)."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_PROCESSING_BUCKETS_S = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 60)
+
+
+class Metrics:
+    """All metrics of one service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        prefix = "media_service"
+        self.fragments_sent = Counter(
+            f"{prefix}_fragments_sent", "Fragments sent to STS", registry=self.registry
+        )
+        self.fragments_processed = Counter(
+            f"{prefix}_fragments_processed",
+            "Results received from STS in time",
+            ["status"],
+            registry=self.registry,
+        )
+        self.fragments_fallback = Counter(
+            f"{prefix}_fragments_fallback",
+            "Segments that went out with their original audio",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.results_late = Counter(
+            f"{prefix}_results_late",
+            "Results that came after their segment was given up",
+            registry=self.registry,
+        )
+        self.wire_violations = Counter(
+            f"{prefix}_wire_violations",
+            "Events from STS that broke the contract",
+            registry=self.registry,
+        )
+        self.processing_seconds = Histogram(
+            f"{prefix}_fragment_processing_seconds",
+            "Time from fragment sent to result received",
+            buckets=_PROCESSING_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.inflight = Gauge(
+            f"{prefix}_fragments_inflight",
+            "Fragments sent and not answered",
+            registry=self.registry,
+        )
+        self.av_skew = Gauge(
+            f"{prefix}_av_skew_seconds",
+            "Audio's lateness against the picture at the last segment's start",
+            ["stream_id"],
+            registry=self.registry,
+        )
+        self.sts_connected = Gauge(
+            f"{prefix}_sts_connected", "1 while STS is connected", registry=self.registry
+        )
+        self.sts_reconnects = Counter(
+            f"{prefix}_sts_reconnects",
+            "Connections made anew after a loss",
+            registry=self.registry,
+        )
+        self.streams = Gauge(
+            f"{prefix}_streams", "Streams by state", ["state"], registry=self.registry
+        )
+        self.stream_failures = Counter(
+            f"{prefix}_stream_failures",
+            "Streams that failed",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.worker_restarts = Counter(
+            f"{prefix}_worker_restarts",
+            "Worker processes that had to be replaced",
+            registry=self.registry,
+        )
+        # Known label values are shown from the start, so that "none yet" reads 0, not absent.
+        for reason in ("timeout", "sts_unavailable", "sts_failed", "no_speech", "tail"):
+            self.fragments_fallback.labels(reason)
+        for status in ("success", "partial", "failed"):
+            self.fragments_processed.labels(status)
+
+    def text(self) -> bytes:
+        """Return the exposition format."""
+        return generate_latest(self.registry)

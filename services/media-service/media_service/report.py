@@ -1,0 +1,112 @@
+"""What is known of a stream, as ``GET /v1/streams`` shows it.
+
+Times named ``_at`` are Unix seconds, media times seconds from the stream's time zero.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StreamState = Literal["starting", "processing", "draining", "finished", "failed"]
+Outcome = Literal["pending", "dubbed", "original"]
+FallbackReason = Literal["timeout", "sts_unavailable", "sts_failed", "no_speech", "tail"]
+
+
+class ReportModel(BaseModel):
+    """Base of the reports: they grow as the stream goes on, so they can be changed."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class InputReport(ReportModel):
+    """What the source holds; width and height are 0 until the first keyframe."""
+
+    video_codec: str
+    width: int
+    height: int
+    fps: float | None
+    audio_codec: str
+    sample_rate_hz: int
+    channels: int
+
+
+class SegmentReport(ReportModel):
+    """The life of one segment; ``reason`` says why it went out undubbed."""
+
+    number: int
+    fragment_id: str | None = None
+    start_s: float
+    duration_s: float
+    cut_at: float
+    sent_at: float | None = None
+    acked_at: float | None = None
+    processed_at: float | None = None
+    released_at: float | None = None
+    outcome: Outcome = "pending"
+    reason: FallbackReason | None = None
+    transcript: str | None = None
+    translated_text: str | None = None
+    processing_time_ms: int | None = None
+    output_start_s: float | None = None
+    skew_ms: float | None = None
+
+
+class StallReport(ReportModel):
+    """A moment when the output had nothing to send and its clock was moved."""
+
+    at: float
+    duration_s: float
+
+
+class OutputReport(ReportModel):
+    """What has gone out; ``delay_s`` is how far the output is behind the input."""
+
+    url: str
+    connected_at: float
+    first_packet_at: float | None = None
+    last_packet_at: float | None = None
+    delay_s: float
+    stalls: list[StallReport] = Field(default_factory=list)
+    video_packets: int = 0
+    audio_packets: int = 0
+    duration_s: float = 0.0
+
+
+class WorkerReport(ReportModel):
+    """The process that carries the media; CPU and wall time since the stream was given to it."""
+
+    pid: int
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    rss_bytes: int = 0
+    exit_code: int | None = None
+
+
+class StreamReport(ReportModel):
+    """One stream, from its discovery to its end."""
+
+    stream_id: str
+    name: str
+    path_in: str
+    path_out: str
+    state: StreamState = "starting"
+    error: str | None = None
+    ready_at: float | None
+    detected_at: float
+    processing_at: float | None = None
+    finished_at: float | None = None
+    time_zero_s: float | None = None
+    missed_head_s: float | None = None
+    input: InputReport | None = None
+    segments: list[SegmentReport] = Field(default_factory=list)
+    output: OutputReport | None = None
+    worker: WorkerReport | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the stream."""
+        return self.state in ("finished", "failed")
+
+    def segment(self, number: int) -> SegmentReport | None:
+        """Return the segment of that number, if it is known."""
+        return next((known for known in self.segments if known.number == number), None)

@@ -1,0 +1,193 @@
+"""The one Socket.IO connection to STS: made, kept, lost and made again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import socketio
+
+from media_service.audio_format import CHANNELS, SAMPLE_RATE_HZ
+from media_service.logs import get_logger
+from media_service.metrics import Metrics
+from media_service.settings import Settings
+from media_service.sts_stream import StsStream
+from services.contracts import ErrorEvent, StreamConfig, WireModel, parse_event
+
+CONNECT_TIMEOUT_S = 5.0
+STARTUP_S = 60.0
+"""While both services start, STS is not missing yet: its models are being loaded."""
+STARTUP_PROBE_S = 0.5
+SLOW_PROBE_FACTOR = 16
+"""The slow probing's interval, in units of the first reconnection's wait."""
+MAX_MESSAGE_BYTES = 16 << 20
+_log = get_logger()
+
+
+class StsClient:
+    """Connects at start, reconnects for ever, and carries every stream's events.
+
+    ``given_up`` is set while all ``STS_RECONNECT_ATTEMPTS`` have failed; slow probing goes on
+    (021, edge cases).
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._socket: socketio.AsyncClient | None = None
+        self._lost = asyncio.Event()
+        self._streams: dict[str, StsStream] = {}
+        self.given_up = asyncio.Event()
+        self.connected = False
+
+    @property
+    def url(self) -> str:
+        """Where STS is."""
+        return self._settings.sts_service_url
+
+    @property
+    def session(self) -> str | None:
+        """The connection's Socket.IO session id."""
+        return self._socket.sid if self._socket is not None and self.connected else None
+
+    async def open_stream(self, stream_id: str) -> StsStream:
+        """Open a stream with STS, now or as soon as it is connected."""
+        settings = self._settings
+        config = StreamConfig(
+            source_language=settings.source_language,
+            target_language=settings.target_language,
+            chunk_duration_ms=round(1000 * settings.segment_duration_s),
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            channels=CHANNELS,
+        )
+        stream = StsStream(stream_id, config, self, self._metrics)
+        self._streams[stream_id] = stream
+        if self.connected:
+            await stream.attach()
+        return stream
+
+    def forget_stream(self, stream_id: str) -> None:
+        """Take no more events for a stream."""
+        self._streams.pop(stream_id, None)
+
+    async def emit(self, event: str, payload: WireModel) -> bool:
+        """Send an event; False where there is no connection to send it on."""
+        if self._socket is None or not self.connected:
+            return False
+        try:
+            await self._socket.emit(event, payload.wire())
+        except socketio.exceptions.SocketIOError as error:
+            _log.warning("sts_emit_failed", wire_event=event, error=repr(error))
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Keep the connection until cancelled."""
+        try:
+            await self._connect_first()
+            while True:
+                await self._lost.wait()
+                await self._drop()
+                await self._reconnect()
+        finally:
+            await self._drop()
+
+    async def _connect_first(self) -> None:
+        patience_ends_at = time.monotonic() + STARTUP_S
+        while not await self._connect():
+            if time.monotonic() > patience_ends_at:
+                await self._reconnect()
+                return
+            await asyncio.sleep(STARTUP_PROBE_S)
+
+    async def _reconnect(self) -> None:
+        base_s = self._settings.sts_reconnect_base_s
+        attempts = self._settings.sts_reconnect_attempts
+        for attempt in range(1, attempts + 1):
+            delay_s = base_s * 2 ** (attempt - 1)
+            _log.warning("sts_reconnecting", attempt=attempt, attempts=attempts, delay_s=delay_s)
+            await asyncio.sleep(delay_s)
+            if await self._connect():
+                self._metrics.sts_reconnects.inc()
+                return
+        _log.error("sts_given_up", url=self.url, attempts=attempts)
+        self.given_up.set()
+        while True:
+            await asyncio.sleep(base_s * SLOW_PROBE_FACTOR)
+            if await self._connect():
+                break
+        self._metrics.sts_reconnects.inc()
+
+    async def _connect(self) -> bool:
+        client = socketio.AsyncClient(
+            reconnection=False,
+            handle_sigint=False,
+            request_timeout=CONNECT_TIMEOUT_S,
+            websocket_extra_options={"max_msg_size": MAX_MESSAGE_BYTES},
+        )
+        client.on("disconnect", self._on_disconnect)
+        client.on("*", self._on_event)
+        api_key = self._settings.sts_api_key
+        try:
+            async with asyncio.timeout(2 * CONNECT_TIMEOUT_S):
+                await client.connect(
+                    self.url,
+                    auth={"token": api_key} if api_key else None,
+                    transports=["websocket"],
+                    socketio_path=self._settings.sts_socketio_path.strip("/"),
+                    wait_timeout=CONNECT_TIMEOUT_S,
+                )
+        except (socketio.exceptions.SocketIOError, OSError, ValueError) as error:
+            _log.info("sts_unreachable", url=self.url, error=str(error))
+            await _shut(client)
+            return False
+        self._lost.clear()
+        self._socket, self.connected = client, True
+        self.given_up.clear()
+        self._metrics.sts_connected.set(1)
+        _log.info("sts_connected", url=self.url, session=client.sid)
+        for stream in list(self._streams.values()):
+            await stream.attach()
+        if not client.connected:
+            # It was lost in between, before there was anything to lose.
+            self._lost.set()
+        return True
+
+    async def _drop(self) -> None:
+        client, self._socket = self._socket, None
+        self.connected = False
+        self._metrics.sts_connected.set(0)
+        for stream in self._streams.values():
+            stream.detach()
+        if client is not None:
+            await _shut(client)
+
+    async def _on_disconnect(self, reason: str | None = None) -> None:
+        _log.warning("sts_disconnected", url=self.url, reason=str(reason))
+        self._lost.set()
+
+    async def _on_event(self, event: str, payload: Any = None, *_: Any) -> None:
+        try:
+            parsed = parse_event("sts", event, payload)
+        except (KeyError, ValueError) as error:
+            self._metrics.wire_violations.inc()
+            _log.error("sts_event_invalid", wire_event=event, error=str(error)[:500])
+            return
+        stream = self._streams.get(getattr(parsed, "stream_id", None) or "")
+        if stream is not None:
+            await stream.take(parsed)
+            return
+        owners = [known for known in self._streams.values() if known.owns(parsed)]
+        for owner in owners:
+            await owner.take(parsed)
+        if not owners and isinstance(parsed, ErrorEvent):
+            _log.error("sts_error", code=parsed.code, message=parsed.message)
+
+
+async def _shut(client: socketio.AsyncClient) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await client.shutdown()
+    except (socketio.exceptions.SocketIOError, OSError) as error:
+        _log.info("sts_close_failed", error=repr(error))
