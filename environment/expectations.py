@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NoReturn
 
+from environment.errors import HarnessError
+
 
 class ExpectationFailed(AssertionError):  # noqa: N818 - it reads as what happened
     """An unmet expectation, with all that its reader needs.
@@ -66,9 +68,8 @@ def explain(error: BaseException) -> Explanation:
     """Describe any step's error in the words of an expectation."""
     if isinstance(error, ExpectationFailed):
         return Explanation("expectation not met", tuple(error.lines()))
-    remedy = getattr(error, "remedy", None)
-    lines = [("seen", f"{type(error).__name__}: {error}")]
-    if remedy and str(remedy) not in str(error):
-        lines.append(("try", str(remedy)))
+    if isinstance(error, HarnessError):
+        remedy = [("try", error.remedy)] if error.remedy else []
+        return Explanation("error", (("seen", error.message), *remedy))
     kind = "assertion failed" if isinstance(error, AssertionError) else "error"
-    return Explanation(kind, tuple(lines))
+    return Explanation(kind, (("seen", f"{type(error).__name__}: {error}"),))

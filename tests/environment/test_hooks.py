@@ -1,0 +1,275 @@
+"""The hooks in a real behave run of a tiny feature, in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+
+ENVIRONMENT = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(REPO)!r})
+from environment import hooks
+from environment.session import Session
+from tests.environment.fake_system import FakeStack, bring_up
+
+STACKS = []
+HERE = Path(__file__).parent
+
+def make_session(settings):
+    return Session(settings, root=HERE / "artifacts", bring_up=bring_up(STACKS))
+
+hooks.make_session = make_session
+from environment.hooks import before_all, before_scenario, after_step, after_scenario
+
+def after_all(context):
+    try:
+        hooks.after_all(context)
+    finally:
+        (HERE / "calls").write_text(" ".join(STACKS[0].calls) if STACKS else "")
+after_all.capture = False
+"""
+
+STEPS = """
+import os, signal, time
+from behave import given
+from environment.errors import HarnessError
+from environment.expectations import expect
+
+@given("a stack")
+def stack(context):
+    context.session.stack()
+
+@given("{count:d} fragments")
+def fragments(context, count):
+    context.run.evidence("note.txt", "seen")
+    expect(count == 5, expected="5 fragments (US2-5)", seen=count, hint="read run.log")
+
+@given("a broken tool")
+def broken(context):
+    raise HarnessError("No ffmpeg.", remedy="install it.")
+
+@given("the signal {name}")
+def interrupt(context, name):
+    os.kill(os.getpid(), getattr(signal, name))
+    time.sleep(5)
+
+@given("a clean-up that is noted")
+def noted(context):
+    context.run.cleanup.callback(lambda: print("CLEANED", flush=True))
+    context.run.cleanup.callback(lambda: open("cleaned", "w").close())
+
+@given("a clean-up that fails")
+def failing(context):
+    context.run.cleanup.callback(lambda: 1 / 0)
+
+@given("a stack that cannot be healed")
+def hopeless(context):
+    from tests.environment.fake_system import FakeStack
+    context.session.stack().heal_error = HarnessError("It stays down.")
+
+@given("skipped")
+def skipped(context):
+    context.scenario.skip("no RTSP here")
+
+@given("the scenario's names")
+def names(context):
+    run = context.run
+    assert run.path("live/test/in") == run.path("live/test/in") != run.path("live/other/in")
+    assert run.path("live/test/out") == run.path("live/test/in")[:-2] + "out"
+    url = run.url("rtmp://localhost:1935/live/test/in")
+    assert url == "rtmp://127.0.0.1:21935/" + run.path("live/test/in"), url
+    print("NAME", run.stream_name())
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    exit_code: int
+    output: str
+    summary: dict[str, Any]
+    calls: list[str]
+    folder: Path
+
+    def outcome(self, name: str) -> str:
+        return str(next(r["outcome"] for r in self.summary["results"] if r["name"] == name))
+
+
+@pytest.fixture
+def behave(tmp_path: Path) -> Any:
+    def run(feature: str, *arguments: str, **environment: str) -> Ran:
+        (tmp_path / "steps").mkdir()
+        (tmp_path / "features").mkdir()
+        (tmp_path / "environment.py").write_text(ENVIRONMENT)
+        (tmp_path / "steps/steps.py").write_text(STEPS)
+        (tmp_path / "features/a.feature").write_text("Feature: F\n" + textwrap.dedent(feature))
+        ended = subprocess.run(
+            [sys.executable, "-m", "behave", "--no-color", "features", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        summaries = list(tmp_path.glob("artifacts/latest/summary.json"))
+        calls = tmp_path / "calls"
+        return Ran(
+            ended.returncode,
+            ended.stdout + ended.stderr,
+            json.loads(summaries[0].read_text()) if summaries else {},
+            calls.read_text().split() if calls.exists() else [],
+            tmp_path,
+        )
+
+    return run
+
+
+def test_a_good_run(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: good
+          Given a stack
+          Given 5 fragments
+        Scenario: names
+          Given the scenario's names
+        Scenario: off
+          Given skipped
+        @other
+        Scenario: left out
+          Given 4 fragments
+        """,
+        "--tags=not @other",
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "2 passed, 0 failed, 1 skipped, 1 not selected" in ran.output
+    assert "off: no RTSP here" in ran.output
+    assert "a stand-in for MediaMTX" in ran.output
+    assert "profile embedded: asr pocketsphinx, translation apertium, tts espeak-ng" in ran.output
+    assert ran.calls == ["start", "heal", "heal", "heal", "down"]
+    # Nothing failed, so nothing but the run's own files is kept.
+    kept = {entry.name for entry in (ran.folder / "artifacts/latest").iterdir()}
+    assert kept == {"run.log", "summary.json"}
+    log = (ran.folder / "artifacts/latest/run.log").read_text()
+    assert " stack_started media_server=" in log
+    assert " scenario_ended scenario=good status=passed" in log
+
+
+def test_a_failure_is_told_and_its_evidence_kept(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: too few
+          Given a stack
+          And 4 fragments
+        Scenario: no tool
+          Given a broken tool
+        Scenario: unknown
+          Given something that has no definition
+        Scenario: after all that
+          Given 5 fragments
+        """
+    )
+    assert ran.exit_code == 1
+    for line in (
+        "--- FAILED: too few",
+        "step          And 4 fragments",
+        "expected      5 fragments (US2-5)",
+        "seen          4",
+        "try           read run.log",
+        "try           install it.",
+        "no step definition for: something that has no definition",
+        "1 passed, 3 failed, 0 skipped",
+    ):
+        assert line in ran.output, (line, ran.output)
+    folder = ran.folder / "artifacts/latest/too-few"
+    assert {"note.txt", "e2e-mediamtx.log", "events.jsonl", "containers.json"} <= {
+        entry.name for entry in folder.iterdir()
+    }
+    assert not (ran.folder / "artifacts/latest/after-all-that").exists()
+    assert ran.calls[-1] == "down"
+
+
+def test_evidence_of_passed_scenarios_is_kept_on_request(behave: Any) -> None:
+    ran = behave("Scenario: good\n  Given a stack\n  Given 5 fragments", E2E_KEEP="1")
+    assert ran.exit_code == 0
+    assert (ran.folder / "artifacts/latest/good/e2e-media-service.log").exists()
+
+
+def test_an_interrupt_in_a_step_cleans_up_and_fails_the_run(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: cut short
+          Given a stack
+          Given a clean-up that is noted
+          Given the signal SIGINT
+        Scenario: never begun
+          Given 5 fragments
+        """
+    )
+    assert ran.exit_code == 1
+    assert (ran.folder / "cleaned").exists()
+    assert ran.calls == ["start", "down"]
+    assert "The run was interrupted" in ran.output
+    assert ran.outcome("cut short") == "failed"
+    assert ran.outcome("never begun") == "not_run"
+    assert (ran.folder / "artifacts/latest/cut-short/e2e-mediamtx.log").exists()
+
+
+def test_a_failing_clean_up_fails_its_scenario_and_no_other(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: dirty
+          Given a stack
+          Given a clean-up that is noted
+          Given a clean-up that fails
+        Scenario: clean
+          Given 5 fragments
+        """
+    )
+    assert ran.exit_code == 1
+    assert (ran.folder / "cleaned").exists()
+    assert ran.outcome("dirty") == "failed"
+    assert ran.outcome("clean") == "passed"
+    assert "ZeroDivisionError" in ran.output
+    assert ran.calls[-1] == "down"
+
+
+def test_a_stack_that_cannot_be_healed_is_given_up(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: breaks
+          Given a stack
+          Given a stack that cannot be healed
+        Scenario: next
+          Given a stack
+        """
+    )
+    assert ran.exit_code == 1
+    assert ran.outcome("breaks") == "failed"
+    assert ran.outcome("next") == "passed"
+    assert ran.calls == ["start", "heal", "down"]
+    assert "It stays down." in ran.output
+
+
+def test_bad_settings_are_one_line_and_nothing_runs(behave: Any) -> None:
+    ran = behave("Scenario: good\n  Given 5 fragments", MEDIAMTX_RTMP_PORT="banana")
+    assert ran.exit_code == 1
+    assert "MEDIAMTX_RTMP_PORT='banana' is not valid" in ran.output
+    assert ran.summary == {}
+    assert "Traceback" not in ran.output
+
+
+def test_a_dry_run_starts_nothing(behave: Any) -> None:
+    ran = behave("Scenario: good\n  Given a stack", "--dry-run")
+    assert ran.exit_code == 0
+    assert ran.calls == []
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
