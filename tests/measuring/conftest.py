@@ -11,10 +11,9 @@ from environment.media import AudioTrack, read_audio
 from environment.sound import Samples
 from environment.sync import SegmentAudio
 from fixtures.catalogue import CLIPS
-from tests.measuring.making import RATE_HZ, silence, split_frames
+from tests.measuring.making import LENGTH_S, RATE_HZ, SEGMENT_S, silence, split_frames
 
 DATA = Path(__file__).parent / "data"
-SEGMENT_S = 6
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +40,10 @@ def other_voice() -> Samples:
 
 @pytest.fixture(scope="session")
 def dubs(spanish: Samples) -> list[SegmentAudio]:
-    """Three dubbed segments of six seconds."""
+    """Three dubbed segments of four seconds."""
     return [
         SegmentAudio(number, number * float(SEGMENT_S), np.ascontiguousarray(samples), RATE_HZ)
-        for number, samples in enumerate(np.split(spanish, 3))
+        for number, samples in enumerate(np.split(spanish[: LENGTH_S * RATE_HZ], 3))
     ]
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from environment.sound import Samples
 
 RATE_HZ = 48_000
+SEGMENT_S = 4
+LENGTH_S = 3 * SEGMENT_S
 AUDIO_TIME_BASE = Fraction(1, RATE_HZ)
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 
@@ -42,12 +44,12 @@ def tone(duration_s: float, hertz: float = 440.0) -> Samples:
     return (0.3 * np.sin(2 * np.pi * hertz * times_s)).astype(np.float32)
 
 
-def place(pieces: Iterable[tuple[float, Samples]], duration_s: float) -> Sound:
-    """Lay pieces at their times onto silence that begins a second before zero."""
+def place(pieces: Iterable[tuple[float, Samples]], duration_s: float = LENGTH_S) -> Sound:
+    """Mix pieces at their times into silence that begins a second before zero."""
     track = silence(duration_s + 2)
     for at_s, samples in pieces:
         first = round((at_s + 1) * RATE_HZ)
-        track[first : first + len(samples)] = samples
+        track[first : first + len(samples)] += samples
     return Sound(track, -1.0)
 
 
@@ -66,7 +68,7 @@ class Output:
     options: dict[str, str] = field(default_factory=dict)
     offset_s: float = 1.1
     bit_rate: int = 128_000
-    until_s: float = 18.0
+    until_s: float = LENGTH_S
     channels: int = 1
     audio_jumps: dict[float, float] = field(default_factory=dict)
 
