@@ -27,6 +27,11 @@ class Engine(Synthesizer):
             raise EngineLoadError("the program espeak-ng is not installed")
         self._program = program
         self.model = options.model or "es"
+        # For a voice it does not know espeak-ng quietly speaks English.
+        voices = _voices(program, "es")
+        if self.model.partition("+")[0] not in voices:
+            known = ", ".join(voices)
+            raise EngineLoadError(f"{self.model} is no Spanish voice of espeak-ng; {known} are")
 
     def _synthesize(self, text: str, language: str, speed: float) -> Mono:  # noqa: ARG002
         # To a file: on a pipe espeak-ng cannot write the length into the header.
@@ -51,6 +56,18 @@ class Engine(Synthesizer):
         except subprocess.TimeoutExpired as error:
             message = f"espeak-ng did not finish in {_TIMEOUT_S:g} s"
             raise EngineError(message, retryable=True) from error
+
+
+def _voices(program: str, language: str) -> list[str]:
+    listing = subprocess.run(
+        [program, f"--voices={language}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+    )
+    # Columns: priority, language, age and gender, name, file.
+    return [line.split()[1] for line in listing.stdout.splitlines()[1:] if line.strip()]
 
 
 def _read(path: Path) -> Mono:

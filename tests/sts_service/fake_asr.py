@@ -1,0 +1,43 @@
+"""A recogniser that hears its words in the level of the sound, at once, and misbehaves on cue."""
+
+import os
+import time
+from typing import ClassVar
+
+import numpy as np
+
+from sts_service.audio import Samples
+from sts_service.engines.base import EngineError, EngineLoadError, EngineOptions, Recognizer
+
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+HANG_LEVEL, DIE_LEVEL, FAIL_LEVEL, STUMBLE_LEVEL = 0.91, 0.93, 0.95, 0.97
+
+
+class Engine(Recognizer):
+    """Level 0.1 is "one", 0.2 "two", up to 0.8; the levels above make it misbehave."""
+
+    name: ClassVar[str] = "fake-asr"
+    languages: ClassVar[frozenset[str]] = frozenset({"en"})
+    model: str = "level"
+
+    def __init__(self, options: EngineOptions) -> None:
+        if options.model == "missing":
+            raise EngineLoadError("the model called missing is not there")
+        self._stumbled = False
+
+    def _recognize(self, samples: Samples, language: str) -> str:
+        level = float(np.abs(samples).max())
+        if _is(level, HANG_LEVEL):
+            time.sleep(60)
+        if _is(level, DIE_LEVEL):
+            os._exit(9)
+        if _is(level, FAIL_LEVEL):
+            raise EngineError("deaf", retryable=False)
+        if _is(level, STUMBLE_LEVEL) and not self._stumbled:
+            self._stumbled = True
+            raise EngineError("stumbled", retryable=True)
+        return WORDS[min(9, round(level * 10))]
+
+
+def _is(level: float, cue: float) -> bool:
+    return abs(level - cue) < 0.005

@@ -1,0 +1,122 @@
+"""Whole fragments through all three stages."""
+
+import jiwer
+import numpy as np
+import pytest
+
+from services.contracts import ErrorCode, Stage
+from sts_service.audio import Mono, from_pcm, is_silent, onset_s, to_pcm
+from sts_service.engines.registry import Engines
+from sts_service.job import FragmentJob, Outcome
+from sts_service.pipeline import dub
+from tests.sts_service.fake_asr import FAIL_LEVEL, STUMBLE_LEVEL
+from tests.sts_service.sounds import RATE_HZ, SEGMENT_SAMPLES, counting, level, number_word, spoken
+
+SPANISH = (
+    "uno dos tres cuatro cinco seis",
+    "siete ocho nueve diez once doce",
+    "trece catorce quince dieciséis diecisiete dieciocho",
+    "diecinueve veinte veintiún veintidós veintitrés veinticuatro",
+    "veinticinco veintiséis veintisiete veintiocho veintinueve treinta",
+)
+
+
+def job(pcm: bytes, *, channels: int = 1, rate_hz: int = RATE_HZ) -> FragmentJob:
+    return FragmentJob(pcm, rate_hz, channels, "en", "es")
+
+
+def dubbed_sound(outcome: Outcome, channels: int = 1) -> Mono:
+    assert outcome.dubbed_pcm is not None
+    return from_pcm(outcome.dubbed_pcm, rate_hz=RATE_HZ, channels=channels)
+
+
+@pytest.fixture(scope="module")
+def counted(embedded: Engines) -> list[Outcome]:
+    """Five fragments of the counting track, dubbed by the real engines."""
+    track = counting(1, 30).samples
+    pieces = np.split(track, track.size // SEGMENT_SAMPLES)
+    return [dub(embedded, job(to_pcm(piece, channels=2), channels=2)) for piece in pieces]
+
+
+def test_counting_to_thirty_is_heard_without_an_error(counted: list[Outcome]) -> None:
+    expected = " ".join(number_word(number) for number in range(1, 31))
+    heard = " ".join(outcome.transcript or "" for outcome in counted)
+    assert jiwer.wer(expected, heard) == 0, heard
+
+
+def test_counting_is_translated(counted: list[Outcome]) -> None:
+    assert tuple((outcome.translated_text or "").lower() for outcome in counted) == SPANISH
+
+
+def test_every_dub_has_its_fragments_format_and_length(counted: list[Outcome]) -> None:
+    assert {len(outcome.dubbed_pcm or b"") for outcome in counted} == {SEGMENT_SAMPLES * 4}
+    assert not any(is_silent(dubbed_sound(outcome, channels=2)) for outcome in counted)
+    assert all(set(outcome.stage_ms) == set(Stage) for outcome in counted)
+
+
+def test_same_fragment_same_dub(embedded: Engines) -> None:
+    word = job(to_pcm(spoken("seven").samples, channels=1))
+    first, second = dub(embedded, word), dub(embedded, word)
+    assert first.transcript == second.transcript == "seven"
+    assert first.dubbed_pcm == second.dubbed_pcm
+
+
+def test_silence_is_a_success_without_words(engines: Engines) -> None:
+    outcome = dub(engines, job(bytes(RATE_HZ * 2)))
+    assert (outcome.transcript, outcome.translated_text) == ("", "")
+    assert outcome.dubbed_pcm == bytes(RATE_HZ * 2)
+    assert outcome.failure is None
+
+
+def test_the_dub_starts_where_the_speech_does(fakes: Engines) -> None:
+    pcm = bytes(2 * 2 * RATE_HZ) + level(0.3, 1.0) + bytes(2 * 3 * RATE_HZ)
+    outcome = dub(fakes, job(pcm))
+    assert outcome.translated_text == "tres"
+    assert onset_s(dubbed_sound(outcome)) == pytest.approx(2.0, abs=0.06)
+
+
+def test_a_dub_that_would_not_fit_starts_earlier(fakes: Engines) -> None:
+    pcm = bytes(2 * RATE_HZ) + level(0.4, 0.1)
+    sound = dubbed_sound(dub(fakes, job(pcm)))
+    assert sound.samples.size == round(1.1 * RATE_HZ)
+    assert 0.35 <= onset_s(sound) <= 0.5
+
+
+def test_a_dub_that_is_too_long_is_sped_up(fakes: Engines) -> None:
+    outcome = dub(fakes, job(level(0.4, 0.4)))
+    sound = dubbed_sound(outcome)
+    assert outcome.translated_text == "cuatro"
+    assert sound.samples.size == round(0.4 * RATE_HZ)
+    tail = sound.samples[-round(0.003 * RATE_HZ) :]
+    assert np.abs(tail).max() < 0.4, "sped up, the end of the speech is there, or faded"
+
+
+def test_a_failed_stage_keeps_what_was_made_before_it(fakes: Engines) -> None:
+    outcome = dub(fakes, job(level(0.8)))
+    assert outcome.transcript == "eight"
+    assert outcome.translated_text is None
+    assert outcome.dubbed_pcm is None
+    assert outcome.failure is not None
+    assert outcome.failure.stage is Stage.TRANSLATION
+    assert outcome.failure.code is ErrorCode.MODEL_ERROR
+    assert not outcome.failure.retryable
+
+
+def test_a_failed_recogniser_leaves_nothing(fakes: Engines) -> None:
+    outcome = dub(fakes, job(level(FAIL_LEVEL)))
+    assert outcome.transcript is None
+    assert outcome.failure is not None
+    assert outcome.failure.stage is Stage.ASR
+
+
+def test_a_stumble_is_not_noticed(fakes: Engines) -> None:
+    assert dub(fakes, job(level(STUMBLE_LEVEL))).failure is None
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (44_100, 2), (96_000, 1)])
+def test_any_format_of_the_contract(fakes: Engines, rate_hz: int, channels: int) -> None:
+    hum = np.sin(np.arange(rate_hz // 2) * 2 * np.pi * 440 / rate_hz).astype(np.float32) * 0.3
+    outcome = dub(fakes, job(to_pcm(hum, channels=channels), channels=channels, rate_hz=rate_hz))
+    assert outcome.transcript == "three"
+    assert outcome.dubbed_pcm is not None
+    assert len(outcome.dubbed_pcm) == hum.size * 2 * channels
