@@ -38,7 +38,7 @@ def authorize(
             _permits(permission, action, path) for permission in user.permissions
         ):
             return
-    where = f" path '{path}'" if path else ""
+    where = f" path {path[:80]!r}" if path else ""
     raise Refused(Reason.AUTHENTICATION, f"authentication failed: may not {action}{where}")
 
 

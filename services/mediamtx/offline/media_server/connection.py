@@ -53,7 +53,7 @@ class Connection:
             async with asyncio.timeout_at(deadline_s):
                 received = await self._reader.read(_READ_BYTES)
         except TimeoutError:
-            raise Refused(Reason.TIMEOUT, "i/o timeout") from None
+            raise self._ending or Refused(Reason.TIMEOUT, "i/o timeout") from None
         if self._ending is not None:
             raise self._ending
         self.received_bytes += len(received)

@@ -85,7 +85,7 @@ def media_tag(tag_type: TagType, timestamp_ms: int, body: bytes) -> MediaTag | N
     return tag
 
 
-def metadata_tag(body: bytes) -> tuple[MediaTag, Mapping[str, Value]] | None:
+def metadata_tag(timestamp_ms: int, body: bytes) -> tuple[MediaTag, Mapping[str, Value]] | None:
     """Return a data message's ``onMetaData`` as a tag, with its properties; None for other data.
 
     Raises:
@@ -97,7 +97,7 @@ def metadata_tag(body: bytes) -> tuple[MediaTag, Mapping[str, Value]] | None:
         values = values[1:]
     if len(values) < 2 or values[0] != "onMetaData" or not isinstance(values[1], Mapping):
         return None
-    return MediaTag(TagType.METADATA, 0, body), values[1]
+    return MediaTag(TagType.METADATA, timestamp_ms, body), values[1]
 
 
 def declared_types(metadata: Mapping[str, Value]) -> frozenset[TagType]:

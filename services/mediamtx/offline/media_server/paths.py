@@ -233,7 +233,7 @@ class PathTable:
 
     def _config(self, name: str) -> PathConfig:
         if not _is_valid(name):
-            raise Refused(Reason.INVALID_PATH, f"invalid path name '{name[:80]}'")
+            raise Refused(Reason.INVALID_PATH, f"invalid path name {name[:80]!r}")
         for config in self._configs:
             if config.name == name:
                 return config

@@ -74,14 +74,48 @@ class RtmpSession:
             received = await self._handshake(deadline_s)
             while True:
                 for message in self._chunks.feed(received):
-                    self._on_message(message)
+                    self.on_message(message)
                     deadline_s = self._next_deadline_s(deadline_s)
                 self._acknowledge()
                 received = await self._connection.receive(self._deadline_s(deadline_s))
                 if not received:
                     raise self._end_of_input()
         finally:
-            self._leave_path()
+            self.leave_path()
+
+    def on_message(self, message: Message) -> None:
+        """Act on one message of the peer.
+
+        Raises:
+            SessionEnded: the message ends the session, or is one that cannot be accepted.
+        """
+        match message.type_id:
+            case MessageType.AUDIO | MessageType.VIDEO:
+                self._on_media(TagType(message.type_id), message)
+            case MessageType.DATA:
+                self._on_data(message.timestamp_ms, message.body)
+            case MessageType.COMMAND:
+                self._on_command(message.body)
+            # The AMF3 forms hold AMF0 behind one byte, as every client sends them.
+            case MessageType.DATA_AMF3:
+                self._on_data(message.timestamp_ms, message.body[1:])
+            case MessageType.COMMAND_AMF3:
+                self._on_command(message.body[1:])
+            case MessageType.WINDOW_ACKNOWLEDGEMENT_SIZE:
+                self._window_bytes = unsigned_32(message)
+            case MessageType.USER_CONTROL:
+                self._on_user_control(message.body)
+            case _:
+                pass
+
+    def leave_path(self) -> None:
+        """Give up the path that is published or played, if any."""
+        if self._publishing is not None:
+            self._paths.unpublish(self._publishing)
+            self._publishing = None
+        if self._reading is not None:
+            self._reading.detach(self)
+            self._reading = None
 
     def end(self) -> None:
         """End the session because the server stops."""
@@ -149,34 +183,6 @@ class RtmpSession:
             self._acknowledged_bytes = received
             self._send(messages.acknowledgement(received))
 
-    def _leave_path(self) -> None:
-        if self._publishing is not None:
-            self._paths.unpublish(self._publishing)
-            self._publishing = None
-        if self._reading is not None:
-            self._reading.detach(self)
-            self._reading = None
-
-    def _on_message(self, message: Message) -> None:
-        match message.type_id:
-            case MessageType.AUDIO | MessageType.VIDEO:
-                self._on_media(TagType(message.type_id), message)
-            case MessageType.DATA:
-                self._on_data(message.body)
-            case MessageType.COMMAND:
-                self._on_command(message.body)
-            # The AMF3 forms hold AMF0 behind one byte, as every client sends them.
-            case MessageType.DATA_AMF3:
-                self._on_data(message.body[1:])
-            case MessageType.COMMAND_AMF3:
-                self._on_command(message.body[1:])
-            case MessageType.WINDOW_ACKNOWLEDGEMENT_SIZE:
-                self._window_bytes = unsigned_32(message)
-            case MessageType.USER_CONTROL:
-                self._on_user_control(message.body)
-            case _:
-                pass
-
     def _on_media(self, tag_type: TagType, message: Message) -> None:
         if self._publishing is None:
             raise Refused(Reason.BAD_PROTOCOL, "media without a publish command")
@@ -184,8 +190,8 @@ class RtmpSession:
         if tag is not None:
             self._publishing.push(tag)
 
-    def _on_data(self, body: bytes) -> None:
-        metadata = metadata_tag(body)
+    def _on_data(self, timestamp_ms: int, body: bytes) -> None:
+        metadata = metadata_tag(timestamp_ms, body)
         if metadata is not None and self._publishing is not None:
             self._publishing.push_metadata(*metadata)
 
