@@ -71,5 +71,7 @@ def explain(error: BaseException) -> Explanation:
     if isinstance(error, HarnessError):
         remedy = [("try", error.remedy)] if error.remedy else []
         return Explanation("error", (("seen", error.message), *remedy))
+    if isinstance(error, KeyboardInterrupt):
+        return Explanation("interrupted", (("seen", str(error) or "interrupted"),))
     kind = "assertion failed" if isinstance(error, AssertionError) else "error"
     return Explanation(kind, (("seen", f"{type(error).__name__}: {error}"),))

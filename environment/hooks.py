@@ -116,7 +116,8 @@ def _tell_failure(scenario: Scenario, folder: Path | None) -> None:
         lines.append(("seen", f"no step definition for: {'; '.join(undefined)}"))
     elif not lines:
         lines.append(("seen", scenario.error_message or "the scenario was cut short"))
-    if not any(label == "try" for label, _ in lines):
+    interrupted = isinstance(error, KeyboardInterrupt)
+    if not interrupted and not any(label == "try" for label, _ in lines):
         lines.append(("try", _HINT))
     _told.failures[id(scenario)] = "\n".join(f"{label}: {text}" for label, text in lines)
     print(

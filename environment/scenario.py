@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -150,11 +151,12 @@ class ScenarioRun:
 
     def _recording(self, path: str) -> Path:
         stack, target = self.session.stack(), self.artifacts / slug(path, 100)
-        timeout_s = self.session.settings.timeout(_DRAIN_TIMEOUT_S)
-        try:
-            return fetch_recording(stack, path, target, timeout_s=timeout_s)
-        except WaitTimeout:
-            return fetch_recording(stack, path, target, complete=False, timeout_s=2.0)
+        if not self.session.interrupted:
+            timeout_s = self.session.settings.timeout(_DRAIN_TIMEOUT_S)
+            with contextlib.suppress(WaitTimeout):
+                return fetch_recording(stack, path, target, timeout_s=timeout_s)
+        # Half a recording is better evidence than none.
+        return fetch_recording(stack, path, target, complete=False, timeout_s=1.0)
 
     def _link_shared_run(self) -> None:
         if self.pipeline_folder is None or not self.pipeline_folder.exists():
