@@ -254,7 +254,7 @@ def fake_tools(folder: Path) -> Path:
     """Write an ffmpeg and an ffprobe that only pretend; put the folder first on PATH."""
     folder.mkdir(exist_ok=True)
     scripts = {
-        "ffmpeg": "exec sleep 0.3",
+        "ffmpeg": "exec sleep 0.1",
         "ffprobe": """echo '{"streams": [{"codec_name": "h264"}, {"codec_name": "aac"}]}'""",
     }
     for name, body in scripts.items():

@@ -34,6 +34,7 @@ WORDS = [("one two", "uno dos"), ("three four", "tres cuatro")]
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{fake_tools(tmp_path / 'bin')}:{os.environ['PATH']}")
+    monkeypatch.setattr("environment.recorder._SETTLE_S", 0.02)
     clip = tmp_path / "clip.mp4"
     clip.touch()
     return clip
