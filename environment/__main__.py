@@ -58,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "fixtures": lambda: commands.fixtures(progress, arguments.arguments),
         "clean": lambda: commands.clean(progress),
     }
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return run[arguments.command]()
     except HarnessError as error:
@@ -81,4 +80,5 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

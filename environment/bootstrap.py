@@ -53,15 +53,17 @@ def ensure_environment(root: Path) -> None:
         stamp = environment / ".requirements"
         wanted = _digest(root / "requirements.txt")
         if not _works(environment / "bin" / "python"):
-            print(f"...   make {environment.name} with Python {sys.version.split()[0]}", flush=True)
+            print(
+                f"...    make {environment.name} with Python {sys.version.split()[0]}", flush=True
+            )
             _make(environment)
         elif stamp.is_file() and stamp.read_text() == wanted:
             os.utime(stamp)
             return
-        print("...   install the Python packages of requirements.txt", flush=True)
+        print("...    install the Python packages of requirements.txt", flush=True)
         _install(environment, root / "requirements.txt")
         stamp.write_text(wanted)
-        print("done  install the Python packages of requirements.txt", flush=True)
+        print("done   install the Python packages of requirements.txt", flush=True)
 
 
 def _digest(requirements: Path) -> str:
@@ -84,7 +86,7 @@ def _make(environment: Path) -> None:
     # Debian ships ensurepip apart from Python.
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     if shutil.which("apt-get") and os.geteuid() == 0:
-        print(f"...   install {package}", flush=True)
+        print(f"...    install {package}", flush=True)
         _run(["apt-get", "update", "-qq"], timeout_s=600)
         error = _run(["apt-get", "install", "-y", "-qq", package], timeout_s=600)
         error = error or _run(command, timeout_s=300)

@@ -36,7 +36,7 @@ def setup(progress: Progress, purpose: str) -> int:
         try:
             ensure_host_tools(progress, SPEECH_TOOLS)
         except ToolUnavailable as error:
-            progress.line(f"      going on without the speech programs: {error}")
+            progress.line(f"       going on without the speech programs: {error}")
         return 0
     client = ensure_engine(progress)
     ensure_host_tools(progress, STREAM_TOOLS)

@@ -27,7 +27,7 @@ class Step:
     def note(self, text: str) -> None:
         """Say a milestone: replaces the spinner's text, and is a line where there is no spinner."""
         if self._task is None:
-            self._progress.line(f"      {self.title}: {_shortened(text, _LINE_WIDTH)}")
+            self._progress.line(f"       {self.title}: {_shortened(text, _LINE_WIDTH)}")
         else:
             self.detail(text)
 
@@ -67,7 +67,7 @@ class Progress:
             outcome = "done"
         finally:
             self._end(task)
-            self.line(f"{outcome:<6}{title} ({time.monotonic() - started:.1f} s)")
+            self.line(f"{outcome:<6} {title} ({time.monotonic() - started:.1f} s)")
 
     def describe(self, task: TaskID, text: str) -> None:
         """Change what the spinner of a step says, cut to one line."""
@@ -80,7 +80,7 @@ class Progress:
         with self._lock:
             self._open_steps += 1
             if not self._console.is_terminal:
-                self._console.print(f"...   {title}")
+                self._console.print(f"...    {title}")
                 return None
             if self._spinners is None:
                 self._spinners = Spinners(

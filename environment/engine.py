@@ -149,7 +149,7 @@ def _install(step: Step) -> None:
 
 def _start(step: Step) -> docker.DockerClient:
     daemon = None
-    if Path("/run/systemd/system").is_dir():
+    if _is_managed():
         step.note("systemctl start docker")
         _start_by_systemd()
     else:
@@ -174,6 +174,10 @@ def _start(step: Step) -> docker.DockerClient:
             f"dockerd does not answer after {_START_TIMEOUT_S:g} s: {_last_complaint()}",
             remedy=f"see {_LOG}.",
         ) from error
+
+
+def _is_managed() -> bool:
+    return Path("/run/systemd/system").is_dir()
 
 
 def _start_by_systemd() -> None:

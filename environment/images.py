@@ -130,7 +130,7 @@ def _ensure_media_server(
                 "stand-in.",
             ) from failure
         stand_in = ensure_built(client, MEDIA_SERVER_STAND_IN, base, progress)
-        progress.line(f"      in place of {wanted} its stand-in is used: {stand_in}")
+        progress.line(f"       in place of {wanted} its stand-in is used: {stand_in}")
         return stand_in
     return wanted
 

@@ -57,11 +57,11 @@ class Registry:
         with self._lock:
             if registry in self._silent:
                 raise PullFailed(self._silent[registry])
-            progress.line(f"...   pull {reference}")
+            progress.line(f"...    pull {reference}")
             try:
                 self._follow(reference, progress)
             except PullFailed as failure:
-                progress.line(f"      {reference} cannot be pulled: {failure}")
+                progress.line(f"       {reference} cannot be pulled: {failure}")
                 if not _is_about_the_image(str(failure)):
                     self._silent[registry] = str(failure)
                 raise
@@ -82,7 +82,7 @@ class Registry:
         # A daemon: an engine that hangs on a silent registry lets go of it in its own time.
         threading.Thread(target=read, name=f"pull {reference}", daemon=True).start()
         event = self._next(events, self._first_answer_s, "no answer")
-        with progress.step(f"pull {reference}") as step:
+        with progress.step(f"download {reference}") as step:
             while event is not _DONE:
                 _show(event, step)
                 event = self._next(events, self._silence_s, "it fell silent half-way")

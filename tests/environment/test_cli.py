@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from docker.errors import APIError
+
+from environment import __main__ as cli
+from environment import commands
+from environment.errors import EngineUnavailable
+
+COMMANDS = ("setup", "images", "up", "down", "config", "fixtures", "clean")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_what_cannot_be_done_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_progress: object) -> None:
+        raise EngineUnavailable("No Docker engine answers.", remedy="start one.")
+
+    monkeypatch.setattr(commands, "ensure_engine", fail)
+    assert cli.main(["images"]) == 2
+    assert capsys.readouterr().err == "No Docker engine answers. Remedy: start one.\n"
+
+
+def test_an_engine_that_fails_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_progress: object) -> None:
+        raise APIError("500", explanation="no space left on device")
+
+    monkeypatch.setattr(commands, "ensure_engine", fail)
+    assert cli.main(["images"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "no space left on device" in said
+
+
+def test_an_interrupt_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_progress: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "ensure_engine", interrupt)
+    assert cli.main(["images"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_bad_variable_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STS_PORT", "none")
+    assert cli.main(["config"]) == 2
+    assert "STS_PORT" in capsys.readouterr().err
+
+
+def test_config_prints_lines_an_env_file_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STS_PORT", "3100")
+    assert cli.main(["config"]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("STS_PORT"))
+    assert line.startswith("STS_PORT=3100 ")
+    assert "default '3000'" in line
+
+
+def test_cleaning_up_never_starts_an_engine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "find_engine", lambda: None)
+    assert cli.main(["down"]) == 0
