@@ -188,10 +188,11 @@ def read_video_packets(path: Path | str) -> list[VideoPacket]:
             raise MediaUnreadable(f"the video of {path} is not H.264: {stream.codec_context.name}")
         header = bytes(stream.codec_context.extradata or b"")
         length_bytes = (header[4] & 3) + 1 if len(header) > 4 and header[0] == 1 else None
+        unit_s = float(stream.time_base or 0)
         return [
             VideoPacket(
-                pts_s=float(packet.pts * packet.time_base),
-                dts_s=float(packet.dts * packet.time_base),
+                pts_s=packet.pts * unit_s,
+                dts_s=packet.dts * unit_s,
                 keyframe=packet.is_keyframe,
                 slice_hash=_hash_slices(bytes(packet), length_bytes),
             )
@@ -231,14 +232,14 @@ def timeline(path: Path | str) -> tuple[StreamTimeline, ...]:
     """
     with open_media(path) as container:
         streams = [stream for stream in container.streams if stream.type in {"video", "audio"}]
-        times: dict[int, list[tuple[float, float, float]]] = {s.index: [] for s in streams}
+        units_s = {stream.index: float(stream.time_base or 0) for stream in streams}
+        times: dict[int, list[tuple[float, float, float]]] = {index: [] for index in units_s}
         for packet in container.demux(streams):
             if packet.size and packet.pts is not None and packet.dts is not None:
-                unit = packet.time_base
-                duration_s = float((packet.duration or 0) * unit)
-                times[packet.stream_index].append(
-                    (float(packet.dts * unit), float(packet.pts * unit), duration_s)
-                )
+                index = packet.stream_index
+                ticks = (packet.dts, packet.pts, packet.duration or 0)
+                dts_s, pts_s, duration_s = (tick * units_s[index] for tick in ticks)
+                times[index].append((dts_s, pts_s, duration_s))
         kinds: dict[int, StreamKind] = {
             stream.index: "video" if stream.type == "video" else "audio" for stream in streams
         }

@@ -109,13 +109,14 @@ def read_audio(path: Path | str, rate: int = 48_000) -> AudioTrack:
             raise MediaUnreadable(f"{path} has no audio stream")
         stream = container.streams.audio[0]
         native_rate_hz = stream.rate
+        unit_s = float(stream.time_base or 0)
         to_float = av.AudioResampler(format="fltp")
         try:
             for packet in container.demux(stream):
                 for frame in packet.decode():
-                    if frame.pts is None or frame.time_base is None:
+                    if frame.pts is None:
                         continue
-                    at_s = float(frame.pts * frame.time_base)
+                    at_s = frame.pts * unit_s
                     planes = frame if frame.format.name == "fltp" else to_float.resample(frame)[0]
                     block = planes.to_ndarray().mean(axis=0, dtype=np.float32)
                     _append(runs, block, at_s, native_rate_hz)

@@ -17,7 +17,7 @@ RATE_HZ = 48_000
 SEGMENT_S = 4
 LENGTH_S = 3 * SEGMENT_S
 AUDIO_TIME_BASE = Fraction(1, RATE_HZ)
-FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
 
 Placement = Callable[[float], Iterable[float]]
 

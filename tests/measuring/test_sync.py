@@ -55,8 +55,13 @@ def test_reads_the_skew_that_was_made(
 
 @pytest.mark.parametrize(
     ("container", "options"),
-    [("mp4", {}), ("mp4", FRAGMENTED), ("mpegts", {})],
-    ids=["mp4", "fragmented mp4", "mpegts"],
+    [
+        ("mp4", {}),
+        ("mp4", FRAGMENTED),
+        ("mp4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("mpegts", {}),
+    ],
+    ids=["mp4", "fragmented mp4", "fragmented mp4 without edit lists", "mpegts"],
 )
 def test_every_container_reads_the_same(
     source: Path, dubs: Dubs, tmp_path: Path, container: str, options: dict[str, str]
