@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from environment.ports import engine_host, free_ports, holder_of, is_port_conflict, port_taken
+from environment.settings import load_settings
+from tests.environment.engine_in_memory import EngineInMemory, refusal
+
+
+def test_free_ports_are_different_and_can_be_had() -> None:
+    ports = free_ports(5)
+    assert len(set(ports)) == 5
+    for port in ports:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", port))
+
+
+def test_names_the_process_that_listens() -> None:
+    engine: Any = EngineInMemory()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        holder = holder_of(engine, listening.getsockname()[1])
+    assert holder is not None
+    assert holder.startswith("the process ")
+    assert holder.endswith(f"(pid {os.getpid()})")
+
+
+def test_names_the_container_that_publishes() -> None:
+    engine: Any = EngineInMemory()
+    engine.containers.create("sts-service", name="other", ports={"3000/tcp": 23000}).start()
+    assert holder_of(engine, 23000) == "the container other"
+
+
+def test_nobody_holds_a_free_port() -> None:
+    engine: Any = EngineInMemory()
+    assert holder_of(engine, free_ports(1)[0]) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Bind for 0.0.0.0:9997 failed: port is already allocated",
+        "Error starting userland proxy: listen tcp4 0.0.0.0:9997: bind: address already in use",
+        "failed to bind host port for 0.0.0.0:9997:172.17.0.2:9997/tcp: address already in use",
+    ],
+)
+def test_every_engine_s_words_for_a_taken_port_are_understood(words: str) -> None:
+    engine: Any = EngineInMemory()
+    engine.containers.create("sts-service", name="other", ports={"1/tcp": 9997}).start()
+    error = refusal(words)
+    assert is_port_conflict(error)
+    taken = port_taken(engine, "e2e-mediamtx", [1935, 8554, 9997], error, load_settings())
+    assert (taken.port, taken.holder) == (9997, "the container other")
+    assert str(taken) == (
+        "Port 9997 of the host, which e2e-mediamtx needs, is taken by the container other. "
+        "Remedy: free it, set MEDIAMTX_API_PORT to another, or have free ones chosen with "
+        "E2E_DYNAMIC_PORTS=1."
+    )
+
+
+def test_other_refusals_are_no_conflict() -> None:
+    assert not is_port_conflict(refusal("no space left on device"))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("http+docker://localhost", "127.0.0.1"),
+        ("http://10.1.2.3:2375", "10.1.2.3"),
+        ("https://engine.example:2376", "engine.example"),
+    ],
+)
+def test_published_ports_are_where_the_engine_is(base_url: str, host: str) -> None:
+    client: Any = SimpleNamespace(api=SimpleNamespace(base_url=base_url))
+    assert engine_host(client) == host

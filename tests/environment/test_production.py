@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from environment import blueprint
+from environment.errors import (
+    ContainerFailed,
+    ImageUnavailable,
+    NameTaken,
+    NetworkUnusable,
+    NotHealthy,
+    PortTaken,
+    WaitTimeout,
+)
+from environment.ownership import Owner
+from environment.production import ProductionStack
+from environment.settings import Settings, load_settings
+from environment.topology import Topology
+from tests.environment.engine_in_memory import EngineInMemory
+
+IMAGES: Any = SimpleNamespace(
+    media_server="media-server", media_service="media-service", sts_service="sts-service"
+)
+OWNER = Owner.current("test")
+
+
+class Web:
+    """Stands for `requests.get`: containers that run answer 200, unless told otherwise."""
+
+    def __init__(self, engine: EngineInMemory) -> None:
+        self.engine = engine
+        self.hanging: set[str] = set()
+        self.cured_by_restart = True
+
+    def get(self, url: str, timeout: float) -> Any:
+        port = urlsplit(url).port
+        for container in self.engine.containers_by_id.values():
+            if (
+                port not in container.options.get("ports", {}).values()
+                or container.status != "running"
+            ):
+                continue
+            restarted = self.cured_by_restart and container.name in self.engine.restarted
+            if container.name in self.hanging and not restarted:
+                return SimpleNamespace(ok=False, status_code=503, text='{"status":"loading"}')
+            return SimpleNamespace(ok=True, status_code=200, text="{}")
+        raise requests.ConnectionError(url)
+
+
+@pytest.fixture
+def engine() -> Any:
+    return EngineInMemory()
+
+
+@pytest.fixture(autouse=True)
+def web(engine: EngineInMemory, monkeypatch: pytest.MonkeyPatch) -> Web:
+    web = Web(engine)
+    monkeypatch.setattr(requests, "get", web.get)
+    return web
+
+
+def make_stack(engine: Any, **settings: Any) -> ProductionStack:
+    return ProductionStack(engine, IMAGES, make_settings(**settings), OWNER)
+
+
+def make_settings(**settings: Any) -> Settings:
+    return load_settings({"e2e_timeout_multiplier": 0.005, "e2e_run_id": "", **settings})
+
+
+def test_is_a_topology(engine: Any) -> None:
+    stack: Topology = make_stack(engine)
+    assert set(stack.containers) == {"e2e-mediamtx", "e2e-media-service", "sts-service"}
+
+
+def test_starts_three_containers_on_one_network(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    assert engine.names == ["e2e-media-service", "e2e-mediamtx", "sts-service"]
+    assert set(stack.network.members()) == set(engine.names)
+    assert stack.network.inspect()["Internal"] is False
+    assert set(stack.network.aliases("e2e-mediamtx")) >= {"e2e-mediamtx", "mediamtx"}
+    assert stack.started_in_s is not None
+    stack.start()
+    assert len(engine.names) == 3
+
+
+def test_the_server_s_configuration_lies_in_it_before_it_starts(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.network.ensure()
+    stack.media_server.create()
+    container = engine.containers.get("e2e-mediamtx")
+    assert container.status == "created"
+    assert b"authInternalUsers" in container.files["/mediamtx.yml"]
+
+
+def test_everything_is_labelled_with_its_owner(engine: Any) -> None:
+    make_stack(engine).start()
+    network = next(iter(engine.networks_by_id.values()))
+    labels = [c.labels for c in engine.containers_by_id.values()]
+    labels += [network.attrs["Labels"], *engine.volumes_by_name.values()]
+    assert len(labels) == 5
+    assert all(Owner.from_labels(each) == OWNER for each in labels)
+
+
+def test_down_leaves_nothing_and_may_be_called_again(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.down()
+    stack.start()
+    stack.down()
+    assert engine.is_empty
+    stack.down()
+    stack.start()
+    assert len(engine.names) == 3
+
+
+def test_the_run_s_id_goes_behind_the_names_not_the_aliases(engine: Any) -> None:
+    stack = make_stack(engine, e2e_run_id="7")
+    stack.start()
+    assert engine.names == ["e2e-media-service-7", "e2e-mediamtx-7", "sts-service-7"]
+    assert "sts-service" in stack.network.aliases("sts-service-7")
+    assert stack.network.name == "e2e-dubbing-network-7"
+    assert set(stack.containers) == {"e2e-mediamtx", "e2e-media-service", "sts-service"}
+
+
+def test_a_taken_port_is_named_and_the_failure_is_remembered(engine: Any) -> None:
+    engine.taken_ports.add(3000)
+    stack = make_stack(engine)
+    with pytest.raises(PortTaken) as caught:
+        stack.start()
+    assert caught.value.port == 3000
+    assert "set STS_PORT" in str(caught.value)
+    engine.taken_ports.clear()
+    with pytest.raises(PortTaken):
+        stack.start()
+    stack.down()
+    stack.start()
+
+
+def test_dynamic_ports_are_free_ones_and_chosen_again_when_lost(engine: Any) -> None:
+    engine.taken_ports.update({1935, 8554, 9997, 8080, 3000})
+    stack = make_stack(engine, e2e_dynamic_ports=True)
+    stack.start()
+    ports = [p for c in stack.containers.values() for p in c.spec.ports.values()]
+    assert len(set(ports)) == 5
+    assert not engine.taken_ports & set(ports)
+    assert stack.resolve("http://localhost:3000/health") == f"{stack.sts_url}/health"
+
+
+def test_a_container_that_dies_is_told_with_its_log(engine: Any) -> None:
+    engine.stillborn.add("e2e-media-service")
+    with pytest.raises(NotHealthy) as caught:
+        make_stack(engine, e2e_timeout_multiplier=1).start()
+    message = str(caught.value)
+    assert "e2e-media-service is exited, exit code 7" in message
+    assert "line two" in message
+
+
+def test_a_container_that_stays_unhealthy_is_told_with_its_log(engine: Any, web: Web) -> None:
+    web.hanging.add("sts-service")
+    with pytest.raises(WaitTimeout) as caught:
+        make_stack(engine).start()
+    message = str(caught.value)
+    assert "Waited 0.3 s for sts-service to be healthy" in message
+    assert 'HTTP 503 from http://127.0.0.1:3000/health: {"status":"loading"}' in message
+    assert "sts-service is running; its log ends:\nline one\nline two" in message
+
+
+def test_a_missing_image_is_told_with_its_remedy(engine: Any) -> None:
+    images: Any = SimpleNamespace(**{**vars(IMAGES), "sts_service": "nowhere"})
+    stack = ProductionStack(engine, images, make_settings(), OWNER)
+    with pytest.raises(ImageUnavailable, match="make images"):
+        stack.start()
+
+
+def test_a_name_of_somebody_else_is_respected(engine: Any) -> None:
+    engine.containers.create("sts-service", name="sts-service")
+    with pytest.raises(NameTaken, match="not the suite's"):
+        make_stack(engine).start()
+
+
+def test_a_name_of_a_living_run_is_respected(engine: Any) -> None:
+    other = replace(OWNER, run="up", kept=True)
+    ProductionStack(engine, IMAGES, make_settings(), other).start()
+    with pytest.raises(NameTaken, match=r"left running.*make down"):
+        make_stack(engine).start()
+    assert len(engine.names) == 3
+
+
+def test_what_a_dead_run_left_is_swept(engine: Any) -> None:
+    dead = replace(OWNER, run="dead", start="1")
+    ProductionStack(engine, IMAGES, make_settings(), dead).start()
+    stack = make_stack(engine)
+    stack.start()
+    assert {c.labels["e2e.run"] for c in engine.containers_by_id.values()} == {"test"}
+
+
+def test_a_network_that_is_provided_is_used_and_left(engine: Any) -> None:
+    engine.networks.create("ci-net", driver="bridge")
+    stack = make_stack(engine, e2e_network_name="ci-net")
+    stack.start()
+    stack.down()
+    assert [n.name for n in engine.networks_by_id.values()] == ["ci-net"]
+
+
+@pytest.mark.parametrize("options", [{"internal": True}, {"driver": "macvlan"}])
+def test_a_network_that_cannot_serve_is_refused(engine: Any, options: dict[str, Any]) -> None:
+    engine.networks.create("ci-net", **options)
+    with pytest.raises(NetworkUnusable, match="ci-net"):
+        make_stack(engine, e2e_network_name="ci-net").start()
+
+
+def test_a_foreign_sts_has_no_container(engine: Any) -> None:
+    stack = make_stack(engine, sts_service_url="http://sts-prod:8000")
+    stack.start()
+    assert engine.names == ["e2e-media-service", "e2e-mediamtx"]
+    assert stack.media_service.environment["STS_SERVICE_URL"] == "http://sts-prod:8000"
+    assert stack.resolve("http://sts-service:3000/x") == "http://sts-prod:8000/x"
+    with pytest.raises(ContainerFailed, match="STS_SERVICE_URL"):
+        _ = stack.sts_service
+
+
+def test_an_sts_on_the_host_is_reached_from_inside(engine: Any) -> None:
+    spec = blueprint.media_service(
+        make_settings(sts_service_url="http://localhost:3000"), IMAGES, OWNER
+    )
+    assert spec.environment["STS_SERVICE_URL"] == "http://host.docker.internal:3000"
+    assert spec.extra_hosts == {"host.docker.internal": "host-gateway"}
+
+
+def test_the_services_are_told_where_they_are() -> None:
+    media = blueprint.media_service(make_settings(), IMAGES, OWNER).environment
+    assert media["STS_SERVICE_URL"] == "http://sts-service:3000"
+    assert media["MEDIAMTX_RTMP_URL"] == "rtmp://e2e-mediamtx:1935"
+    assert media["SEGMENT_DURATION_S"] == "6"
+    sts = blueprint.sts_service(make_settings(tts_model="es"), IMAGES, OWNER).environment
+    assert sts["LOG_TRANSCRIPTS"] == "true"
+    assert sts["TTS_MODEL"] == "es"
+    assert "ASR_MODEL" not in sts
+
+
+def test_healing_a_whole_stack_does_nothing(engine: Any) -> None:
+    stack = make_stack(engine)
+    assert stack.heal() == ()
+    stack.start()
+    assert stack.heal() == ()
+
+
+def test_heals_whatever_a_scenario_broke(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    stack.sts_service.stop()
+    stack.media_service.pause()
+    stack.media_server.disconnect()
+    assert set(stack.heal()) == {
+        "started sts-service",
+        "unpaused e2e-media-service",
+        "connected e2e-mediamtx",
+    }
+    assert set(stack.network.members()) == set(engine.names)
+    assert "mediamtx" in stack.network.aliases("e2e-mediamtx")
+    assert stack.heal() == ()
+
+
+def test_heals_a_removed_container_and_a_removed_network(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    engine.containers.get("sts-service").remove()
+    for container in (stack.media_server, stack.media_service):
+        container.disconnect()
+    stack.network.remove()
+    assert set(stack.heal()) == {
+        "made sts-service anew",
+        "connected e2e-media-service",
+        "connected e2e-mediamtx",
+    }
+    assert len(stack.network.members()) == 3
+
+
+def test_heals_lost_aliases(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    engine.containers.get("e2e-mediamtx").networks[stack.network.name] = []
+    assert stack.heal() == ("connected e2e-mediamtx",)
+    assert "mediamtx" in stack.network.aliases("e2e-mediamtx")
+
+
+def test_restarts_what_runs_without_answering(engine: Any, web: Web) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    web.hanging.add("e2e-media-service")
+    assert stack.heal() == ("restarted e2e-media-service",)
+
+
+def test_says_so_when_it_cannot_heal(engine: Any, web: Web) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    web.hanging.add("sts-service")
+    web.cured_by_restart = False
+    with pytest.raises(WaitTimeout, match="sts-service to be healthy"):
+        stack.heal()
+
+
+def test_key_events_are_told(engine: Any) -> None:
+    events: list[str] = []
+
+    def note(event: str, /, **_fields: object) -> None:
+        events.append(event)
+
+    stack = ProductionStack(engine, IMAGES, make_settings(), OWNER, on_event=note)
+    stack.start()
+    stack.sts_service.stop()
+    stack.heal()
+    stack.down()
+    assert events[0] == "network_created"
+    assert events.count("container_started") == 4
+    assert {"stack_healthy", "container_stopped", "stack_healed", "network_removed"} <= set(events)
+
+
+def test_calls_on_a_container_that_is_not_there_say_so(engine: Any) -> None:
+    stack = make_stack(engine)
+    assert stack.sts_service.status == "absent"
+    with pytest.raises(ContainerFailed, match="sts-service was not created"):
+        stack.sts_service.stop()
+    stack.start()
+    stack.sts_service.stop()
+    with pytest.raises(ContainerFailed, match="cannot pause"):
+        stack.sts_service.pause()
