@@ -1,0 +1,1 @@
+"""Mutants: sabotages of the product, each with the scenarios that must turn red."""

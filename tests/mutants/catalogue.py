@@ -1,0 +1,152 @@
+"""The mutants: one sabotage of each kind of harm that the suite claims to notice."""
+
+from typing import Final
+
+from tests.mutants.mutant import Edit, Mutant
+
+_US2: Final = "features/production/us2_full_pipeline.feature"
+_CLEAN_UP: Final = "features/production/clean_up.feature"
+_STREAM: Final = "services/media-service/media_service/stream.py"
+_EGRESS: Final = "services/media-service/media_service/worker/egress.py"
+_STS_PIPELINE: Final = "services/sts-service/sts_service/pipeline.py"
+
+_SEGMENTS: Final = "six seconds of audio make a segment for STS"
+_SPANISH: Final = "each fragment comes back as Spanish speech"
+_SYNC: Final = "dubbed sound and untouched picture stay together"
+_WHOLE: Final = "the whole clip comes out, segment by segment"
+_PLAYS: Final = "the output plays and is dubbed"
+_CLEAN_END: Final = "a run whose scenario fails"
+
+_DUBBED_OUTCOME: Final = (
+    "    return Outcome(transcript, translated, to_pcm(dubbed, channels=job.channels), stage_ms)\n"
+)
+
+UNHARMED: Final = Mutant(
+    name="unharmed",
+    story="nothing is sabotaged",
+    edits=(),
+    behave=(_US2, _CLEAN_UP),
+    red=(),
+)
+
+MUTANTS: Final = (
+    Mutant(
+        name="original-returned",
+        story="sts-service returns the original audio as the dub",
+        edits=(
+            Edit(
+                _STS_PIPELINE,
+                _DUBBED_OUTCOME,
+                "    return Outcome(transcript, translated, job.pcm, stage_ms)\n",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SPANISH, _PLAYS),
+    ),
+    Mutant(
+        name="original-released",
+        story="media-service reports the dub and sends out the original audio",
+        edits=(
+            Edit(
+                _EGRESS,
+                '    if result is None or result.outcome == "original":\n',
+                "    if True:\n",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SYNC, _PLAYS),
+    ),
+    Mutant(
+        name="late-150ms",
+        story="the sound of the output is 150 ms late",
+        edits=(
+            Edit(
+                _EGRESS,
+                "        shift = round(OUTPUT_OFFSET_S / packet.time_base)\n",
+                "        shift = round((OUTPUT_OFFSET_S + 0.15) / packet.time_base)\n",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SYNC,),
+    ),
+    Mutant(
+        name="fragment-dropped",
+        story="media-service never sends the third segment to STS",
+        edits=(
+            Edit(
+                _STREAM,
+                "        if cut.tail or segment is None:\n            return\n        task =",
+                "        if cut.tail or segment is None or cut.number == 2:\n"
+                "            return\n        task =",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SEGMENTS, _WHOLE),
+    ),
+    Mutant(
+        name="transcript-empty",
+        story="sts-service returns dubs without their transcripts",
+        edits=(
+            Edit(_STS_PIPELINE, _DUBBED_OUTCOME, _DUBBED_OUTCOME.replace("transcript,", '"",')),
+        ),
+        behave=(_US2,),
+        red=(_WHOLE,),
+    ),
+    Mutant(
+        name="video-reencoded",
+        story="the picture is decoded and encoded again instead of passed on",
+        edits=(
+            Edit(
+                _EGRESS,
+                "        video = output.add_stream_from_template(self._template)\n",
+                '        video = output.add_stream("libx264", rate=30)\n'
+                '        video.pix_fmt = "yuv420p"\n'
+                '        video.options = {"preset": "ultrafast", "tune": "zerolatency"}\n'
+                "        video.codec_context.time_base = self._template.time_base\n"
+                '        self._decoder = av.CodecContext.create("h264", "r")\n'
+                "        self._decoder.extradata = self._template.codec_context.extradata\n",
+            ),
+            Edit(
+                _EGRESS,
+                "            muxer.send_video(self._video.take(), "
+                "shift_s=OUTPUT_OFFSET_S - self._zero_s)\n",
+                "            for frame in self._decoder.decode(self._video.take()):\n"
+                "                frame.pict_type = 0\n"
+                "                for again in muxer._video.encode(frame):\n"
+                "                    muxer.send_video(\n"
+                "                        again, shift_s=OUTPUT_OFFSET_S - self._zero_s\n"
+                "                    )\n",
+            ),
+            Edit(
+                _EGRESS,
+                "            if self._held_until_s is not None:\n                self._hold(",
+                "            if False:\n                self._hold(",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SYNC,),
+    ),
+    Mutant(
+        name="container-left-behind",
+        story="the end of a run forgets one container",
+        edits=(
+            Edit(
+                "environment/production.py",
+                "        for container in self.containers.values():\n"
+                "            container.remove()\n",
+                "        for container in list(self.containers.values())[1:]:\n"
+                "            container.remove()\n",
+            ),
+            Edit(
+                "environment/reaper.py",
+                "    for container in api.containers(all=True, filters=labels):\n"
+                "        remove_container(",
+                "    for container in api.containers(all=True, filters=labels)[1:]:\n"
+                "        remove_container(",
+            ),
+        ),
+        behave=(_CLEAN_UP, "--tags=@p1"),
+        red=(_CLEAN_END,),
+    ),
+)
+"""Every mutant; add yours with the scenarios that must turn red."""
