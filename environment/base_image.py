@@ -72,7 +72,11 @@ def ensure_base(
     found = _first_known(client, candidates)
     if found is not None:
         return found
-    with exclusive(SETUP_FOLDER / "base.lock", timeout_s=2 * BUILD_TIMEOUT_S):
+    with exclusive(
+        SETUP_FOLDER / "base.lock",
+        timeout_s=2 * BUILD_TIMEOUT_S,
+        on_wait=lambda: progress.line("...    wait for another run that makes the base image"),
+    ):
         found = _first_known(client, candidates)
         if found is not None:
             return found

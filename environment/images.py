@@ -94,7 +94,11 @@ def ensure_built(
     tag = f"{source.repository}:{snapshot.hash(base.id)}"
     if image_id(client, tag) is not None:
         return tag
-    with exclusive(SETUP_FOLDER / f"{source.name}.lock", timeout_s=_BUILDING_TIMEOUT_S):
+    with exclusive(
+        SETUP_FOLDER / f"{source.name}.lock",
+        timeout_s=_BUILDING_TIMEOUT_S,
+        on_wait=lambda: progress.line(f"...    wait for another run that builds {source.name}"),
+    ):
         if image_id(client, tag) is None:
             ensure_wheelhouse(client, base, source, progress)
             with progress.step(f"build {tag}") as step:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,12 @@ SETUP_FOLDER = REPO_ROOT / ".setup"
 
 
 @contextmanager
-def exclusive(path: Path, *, timeout_s: float) -> Iterator[None]:
+def exclusive(
+    path: Path, *, timeout_s: float, on_wait: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Hold the lock file at `path`; the lock ends with the process that holds it.
+
+    `on_wait` is called once when somebody else holds it, before waiting for them.
 
     Raises:
         WaitTimeout: another process held it for all of `timeout_s`.
@@ -31,5 +35,7 @@ def exclusive(path: Path, *, timeout_s: float) -> Iterator[None]:
                 return False
             return True
 
+        if not taken() and on_wait is not None:
+            on_wait()
         wait_for(f"another process to let go of {path}", taken, timeout_s=timeout_s)
         yield
