@@ -35,6 +35,16 @@ class OutputSegment:
     dub_found: bool
     score: float
 
+    @property
+    def dubbed(self) -> bool:
+        """Whether the dub is heard here, and nothing that counts as the original."""
+        verdict = self.against_source
+        return self.dub_found and verdict is not None and verdict.verdict == "dubbed"
+
+    def __str__(self) -> str:
+        dub = "found" if self.dub_found else "not found"
+        return f"segment {self.number}: {self.against_source}, dub {dub} ({self.score:.2f})"
+
 
 @dataclass(frozen=True)
 class Words:

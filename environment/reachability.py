@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -37,14 +38,20 @@ def parse_endpoint(url: str) -> tuple[str, int]:
 
 
 def index_url(pip_configuration: str) -> str:
-    """Pick the index out of ``pip config list``: the environment's wins, then the main one."""
-    found: dict[str, str] = {}
-    for line in pip_configuration.splitlines():
+    """Pick an index with a host out of ``pip config list``, the public one if there is none.
+
+    The main index goes before the extra ones, the environment's before those of files; an index
+    in a folder has nobody to knock at.
+    """
+    found: dict[str, list[str]] = {key: [] for key in _INDEX_KEYS}
+    for line in sorted(pip_configuration.splitlines()):
         name, _, value = line.partition("=")
-        section, _, key = name.rpartition(".")
-        if key in _INDEX_KEYS and (key not in found or section == ":env:"):
-            found[key] = value.strip("'\"").split()[0]
-    return next((found[key] for key in _INDEX_KEYS if key in found), PUBLIC_INDEX)
+        key = name.rpartition(".")[2]
+        if key in found:
+            # pip prints each value as a Python string; there may be several indexes in it.
+            found[key] += str(ast.literal_eval(value)).split()
+    urls = [url for key in _INDEX_KEYS for url in found[key]]
+    return next((url for url in urls if urlsplit(url).hostname), PUBLIC_INDEX)
 
 
 def translates_addresses(network: BridgeNetwork) -> bool:

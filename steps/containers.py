@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from environment.containers import ServiceContainer
-from environment.endpoints import ask
 from environment.expectations import expect
+from environment.network_proofs import prove_healthy, prove_same_process
 from environment.settings import Settings
 from environment.vocabulary import Context, given, then, when
 from environment.watching import watch
@@ -58,9 +58,8 @@ def both_run_on_network(context: Context, network: str) -> None:
 
 @given("media-service container stopped")
 def media_service_stopped(context: Context) -> None:
-    """Stop it with SIGTERM; noting first what sts-service is, to be compared. Healed later."""
+    """Stop it with SIGTERM; noting first what sts-service is. The hooks heal it afterwards."""
     stack = context.session.stack()
-    context.run.cleanup.callback(stack.heal)
     context.run.notes["before"] = stack.sts_service.inspect()
     exit_code = stack.media_service.stop()
     expect(
@@ -75,27 +74,15 @@ def media_service_stopped(context: Context) -> None:
 def sts_status_checked(context: Context) -> None:
     """Watch its status for as long as it takes to notice the missing peer, and then some."""
     sts = context.session.stack().sts_service
-    context.run.notes["statuses"] = watch(lambda: sts.inspect()["State"], duration_s=WATCHED_S)
+    context.run.notes["states"] = watch(lambda: sts.inspect()["State"], duration_s=WATCHED_S)
 
 
 @then("STS-service remains running (no cascading failures from service isolation)")
 def sts_remains_running(context: Context) -> None:
     """Compare all that was seen: running throughout, the same process, and still healthy."""
-    sts, before = context.session.stack().sts_service, context.run.notes["before"]["State"]
-    identity = {(s["Status"], s["Pid"], s["StartedAt"]) for s in context.run.notes["statuses"]}
-    expect(
-        identity == {("running", before["Pid"], before["StartedAt"])},
-        expected=f"running for {WATCHED_S:g} s as process {before['Pid']}",
-        seen=identity,
-        hint=f"`docker logs {sts.name}`",
-    )
-    answer = ask(sts.url("/health"))
-    expect(
-        answer.status == 200 and sts.inspect()["RestartCount"] == 0,
-        expected="200 from its /health, and no restart",
-        seen=f"{answer.status} {answer.body}",
-        hint=f"`docker logs {sts.name}`",
-    )
+    notes = context.run.notes
+    prove_same_process(notes["before"]["State"], notes["states"])
+    prove_healthy(context.session.stack().sts_service)
 
 
 def _network_name(settings: Settings, said: str) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from environment import inside, reachability
 from environment.containers import ServiceContainer
 from environment.expectations import expect
+from environment.network_proofs import (
+    prove_bridge,
+    prove_connected,
+    prove_named,
+    prove_network_came_first,
+    prove_outside,
+    prove_ping,
+    prove_session,
+    prove_way_out,
+)
 from environment.vocabulary import Context, given, then, when
 
 
@@ -22,22 +30,10 @@ def connect_to_sts(context: Context) -> None:
 @then("connection succeeds via Docker bridge network using container name resolution")
 def connected_by_name(context: Context) -> None:
     """Prove that the peer is STS, both ends lie on the network, and the URL holds its name."""
-    stack, connection = context.session.stack(), context.run.notes["connection"]
-    _expect_named(context, "sts-service")
-    members = stack.network.members()
-    ends = (connection.local_address, connection.remote_address)
-    expect(
-        ends == (members[stack.media_service.name], members[stack.sts_service.name]),
-        expected=f"both ends on {stack.network.name}: {members}",
-        seen=connection,
-        hint="`docker network inspect` shows the addresses, /proc/net/tcp the connection.",
-    )
-    expect(
-        stack.media_service.health()["sts"]["connected"],
-        expected="media-service knows its STS session",
-        seen=stack.media_service.health(),
-        hint="the TCP connection stands: look at the Socket.IO handshake in its log.",
-    )
+    stack, notes = context.session.stack(), context.run.notes
+    prove_named(stack, notes["url"], stack.sts_service)
+    prove_connected(stack, notes["connection"], stack.media_service, stack.sts_service)
+    prove_session(stack)
 
 
 @when("media-service ingests a stream")
@@ -53,14 +49,9 @@ def media_service_ingests(context: Context) -> None:
 @then("it reads from the media server's container by name")
 def reads_by_name(context: Context) -> None:
     """Prove that the peer is the media server, and that the URL holds its container's name."""
-    stack, connection = context.session.stack(), context.run.notes["connection"]
-    _expect_named(context, "e2e-mediamtx")
-    expect(
-        connection.remote_address == stack.network.members()[stack.media_server.name],
-        expected=f"a connection to {stack.media_server.address}",
-        seen=connection,
-        hint="MEDIAMTX_RTMP_URL inside media-service, and what its host resolves to.",
-    )
+    stack, notes = context.session.stack(), context.run.notes
+    prove_named(stack, notes["url"], stack.media_server)
+    prove_connected(stack, notes["connection"], stack.media_service, stack.media_server)
 
 
 @when("media-service container queries DNS")
@@ -87,20 +78,8 @@ def resolves_to_container(context: Context, name: str) -> None:
 def network_created(context: Context, name: str) -> None:
     """Find this run's network of that name: a bridge, older than every container on it."""
     stack = context.session.stack()
-    network = stack.network.inspect()
-    created = [container.inspect()["Created"] for container in stack.containers.values()]
-    expect(
-        network["Driver"] == "bridge" and network["Name"] in {name, stack.settings.network_name},
-        expected=f"a bridge network {name} (FR-006)",
-        seen=(network["Name"], network["Driver"]),
-        hint="environment/network.py makes it.",
-    )
-    expect(
-        datetime.fromisoformat(network["Created"]) < min(map(datetime.fromisoformat, created)),
-        expected="the network made before the containers (FR-006)",
-        seen=(network["Created"], created),
-        hint="environment/production.py starts them in order.",
-    )
+    prove_bridge(stack, {name, stack.network.name})
+    prove_network_came_first(stack)
 
 
 @when("both containers join network with names `{first}` and `{second}`")
@@ -152,19 +131,8 @@ def ping_by_name(context: Context, name: str) -> None:
 @then("DNS resolves to correct IP and ping succeeds with <{limit_ms:g}ms latency")
 def ping_is_fast(context: Context, limit_ms: float) -> None:
     """Compare the address ping used with the network's, count the answers, time them."""
-    report, address = context.run.notes["ping"], context.session.stack().sts_service.address
-    expect(
-        report.address == address,
-        expected=f"ping went to {address}",
-        seen=report.address,
-        hint="the aliases of sts-service on the network.",
-    )
-    expect(
-        len(report.round_trips_ms) == report.sent and report.average_ms < limit_ms,
-        expected=f"{report.sent} answers, {limit_ms:g} ms at most on average",
-        seen=f"{report.round_trips_ms} ms",
-        hint="a loaded host answers late: `uptime`.",
-    )
+    address = context.session.stack().sts_service.address
+    prove_ping(context.run.notes["ping"], address, limit_ms)
 
 
 @given("network configured with `--internal={value}`")
@@ -192,39 +160,12 @@ def need_external_access(context: Context) -> None:
 def reach_outside_and_each_other(context: Context) -> None:
     """Prove default route and address translation, the peer outside, and the one inside."""
     stack, notes = context.session.stack(), context.run.notes
-    gateway = stack.network.inspect()["IPAM"]["Config"][0]["Gateway"]
-    expect(
-        set(notes["gateways"].values()) == {gateway}
-        and reachability.translates_addresses(stack.network),
-        expected=f"default route over {gateway}, addresses translated by the host",
-        seen=notes["gateways"],
-        hint="`iptables -t nat -S POSTROUTING` wants a MASQUERADE rule for the subnet.",
-    )
-    outside = set(notes["peers"].values()) - set(stack.network.members().values())
+    prove_way_out(stack, notes["gateways"])
+    prove_outside(stack, notes["peers"])
     inner = inside.connect(stack.media_service, "sts-service", 3000)
     expect(
-        outside and inner == stack.sts_service.address,
-        expected="a peer outside of the network, and sts-service inside of it",
-        seen=(notes["peers"], inner),
-        hint="E2E_EXTERNAL_PROBE=host:port names another probe.",
+        inner == stack.sts_service.address,
+        expected="sts-service reached inside of the network",
+        seen=inner,
+        hint="`docker network inspect` lists the members' addresses.",
     )
-
-
-def _expect_named(context: Context, plain: str) -> None:
-    """Assert that the URL names that container, as the network's DNS knows it (FR-013)."""
-    stack, host = context.session.stack(), urlsplit(context.run.notes["url"]).hostname or ""
-    aliases = stack.network.aliases(stack.containers[plain].name)
-    expect(
-        host in aliases and not _is_address(host),
-        expected=f"one of the container's names {aliases}, not an address (FR-013)",
-        seen=context.run.notes["url"],
-        hint="the variable that media-service is started with.",
-    )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

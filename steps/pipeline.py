@@ -10,13 +10,22 @@ from urllib.parse import urlsplit
 from environment import examination, inside
 from environment.endpoints import ask, speaks_rtmp
 from environment.expectations import expect
-from environment.fragments import result_order
-from environment.language import language_of
 from environment.media import probe
+from environment.network_proofs import prove_connected
 from environment.vocabulary import Context, given, then, when
-
-# FR-019 and SC-001: the 30 s clip, from its publishing to the last packet of the output.
-WHOLE_RUN_S = 180.0
+from environment.wire_proofs import (
+    WHOLE_RUN_S,
+    prove_another_voice,
+    prove_contract_kept,
+    prove_counted,
+    prove_fragments_hold_the_source,
+    prove_results_in_order,
+    prove_success_within,
+    prove_transcripts_logged,
+    prove_translated_to,
+    prove_whole_run_within,
+    prove_words_of_the_clip,
+)
 
 
 @given("both containers running with MediaMTX accessible")
@@ -99,30 +108,17 @@ def audio_accumulated(context: Context, seconds: int) -> None:
 def segment_sent(context: Context, url: str) -> None:
     """Prove what was sent, by whom and where to: contract, sound, endpoint and connection."""
     run, stack = context.session.pipeline_run(), context.session.stack()
-    expect(
-        not run.violations,
-        expected="every event on the wire as the contract has it",
-        seen=run.violations,
-        evidence=run.folder / "events.jsonl",
-        hint="services/contracts/events.py is the contract.",
-    )
-    heard = examination.fragments_against_source(run)
-    expect(
-        all(verdict.verdict == "original" for verdict in heard),
-        expected="each fragment holds the source's sound of its own six seconds",
-        seen=[str(verdict) for verdict in heard],
-        evidence=run.folder,
-        hint="the segmenter's time zero, or the sample format on the wire.",
-    )
+    prove_contract_kept(run)
+    prove_fragments_hold_the_source(run)
     service, endpoint = stack.media_service, stack.resolve_inside(url)
-    connection = inside.wait_for_connection(service, urlsplit(endpoint).port or 80)
     expect(
-        service.environment["STS_SERVICE_URL"] == endpoint
-        and connection.remote_address == stack.sts_service.address,
-        expected=f"{endpoint} configured, and its container at the other end of the connection",
-        seen=f"{service.environment['STS_SERVICE_URL']}, {connection}",
+        service.environment["STS_SERVICE_URL"] == endpoint,
+        expected=f"media-service sends to {endpoint}",
+        seen=service.environment["STS_SERVICE_URL"],
         hint="the variables that media-service is started with.",
     )
+    connection = inside.wait_for_connection(service, urlsplit(endpoint).port or 80)
+    prove_connected(stack, connection, service, stack.sts_service)
 
 
 @given("STS-service receives audio fragment")
@@ -158,31 +154,10 @@ def pipeline_completes(context: Context) -> None:
 @then("dubbed audio (Spanish) returns via `fragment:processed` event within {limit_s:d} seconds")
 def dubbed_audio_returns(context: Context, limit_s: int) -> None:
     """Check each result: success, in time, Spanish words, and a voice that is not the source's."""
-    run, limit = context.session.pipeline_run(), context.session.settings.timeout(limit_s)
-    trips = [(f.status, f.round_trip_s) for f in run.fragments]
-    expect(
-        all(status == "success" and trip and trip <= limit for status, trip in trips),
-        expected=f"success within {limit:g} s for each fragment",
-        seen=trips,
-        evidence=run.folder / "run.json",
-        hint="stage_timings in events.jsonl say which stage was slow.",
-    )
-    languages = [(language_of(f.translated_text or ""), f.translated_text) for f in run.fragments]
-    expect(
-        all(language == "es" for language, _text in languages),
-        expected="Spanish in every translated_text (FR-018)",
-        seen=languages,
-        evidence=run.folder / "run.json",
-        hint="the translation engine, and what the recogniser gave it.",
-    )
-    voices = examination.dubs_against_source(run)
-    expect(
-        len(voices) == len(run.fragments) and all(v.verdict == "dubbed" for v in voices),
-        expected="dubbed audio in every result: neither the original nor silence",
-        seen=[str(voice) for voice in voices],
-        evidence=run.folder,
-        hint="the dubbed audio lies there as WAV files: listen.",
-    )
+    run = context.session.pipeline_run()
+    prove_success_within(run, context.session.settings.timeout(limit_s))
+    prove_translated_to(run, "es")
+    prove_another_voice(run)
 
 
 @given("full {seconds:d}-second stream processed")
@@ -197,13 +172,7 @@ def full_stream_processed(context: Context, seconds: int) -> None:
         evidence=run.folder / "run.json",
         hint="media-service's /v1/streams tells the error of a failed stream.",
     )
-    expect(
-        run.elapsed_s <= context.session.settings.timeout(WHOLE_RUN_S),
-        expected=f"the whole run in under {WHOLE_RUN_S:g} s (FR-019, SC-001)",
-        seen=f"{run.elapsed_s:.1f} s",
-        evidence=run.folder / "run.json",
-        hint="the segments' times in run.json say where it waited.",
-    )
+    prove_whole_run_within(run, context.session.settings.timeout(WHOLE_RUN_S))
 
 
 @when("all segments complete")
@@ -224,44 +193,16 @@ def all_segments_complete(context: Context) -> None:
 def segments_processed(context: Context, count: int) -> None:
     """Count the results on the wire: all there, in order, none twice; the metrics agree."""
     run = context.session.pipeline_run()
-    returned = [f.sequence_number for f in run.fragments if f.status == "success"]
-    order = list(result_order(run.events))
-    expect(
-        returned == order == list(range(count)),
-        expected=f"results 0 to {count - 1}, each once, in order",
-        seen=f"fragments {returned}, on the wire {order}",
-        evidence=run.folder / "events.jsonl",
-        hint="a repeated number is a fragment that was sent again.",
-    )
-    counted = run.metric_increase("media_service_fragments_processed_total", status="success")
-    expect(
-        counted == count,
-        expected=f"media_service_fragments_processed_total grown by {count}",
-        seen=counted,
-        evidence=run.folder / "run.json",
-        hint="metrics_before and metrics_after in run.json.",
-    )
+    prove_results_in_order(run, count)
+    prove_counted(run, "media_service_fragments_sent_total", count)
+    prove_counted(run, "media_service_fragments_processed_total", count, status="success")
+    prove_counted(run, "media_service_fragments_fallback_total", 0)
 
 
 @then("real transcripts logged")
 def transcripts_logged(context: Context) -> None:
     """Find every transcript in sts-service's log, and the clip's words in the transcripts."""
     run, sts = context.session.pipeline_run(), context.session.stack().sts_service
-    log = examination.logged_transcripts(sts.logs(since=run.published_at))
-    unlogged = [f.transcript for f in run.fragments if f.transcript not in log]
-    expect(
-        not unlogged,
-        expected="each transcript of the wire in the log of sts-service (FR-018)",
-        seen=f"not logged: {unlogged}",
-        evidence=run.folder / "run.json",
-        hint="LOG_TRANSCRIPTS is on in the suite.",
-    )
-    words = examination.words_against_clip(run)
+    prove_transcripts_logged(run, sts.logs(since=run.published_at))
+    words = prove_words_of_the_clip(run)
     context.session.log_event("words_compared", stream=run.stream_name, result=str(words))
-    expect(
-        words.faultless,
-        expected="the clip's words without an error, but for one cut by the join",
-        seen=words,
-        evidence=run.folder / "run.json",
-        hint="the fragments' source audio lies there: listen to what was recognised.",
-    )

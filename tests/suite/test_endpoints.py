@@ -1,0 +1,74 @@
+"""Knocking at ports, against small servers on the loopback."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from environment.endpoints import send_garbage, speaks_rtmp
+
+Handler = Callable[[socket.socket], None]
+
+
+@contextmanager
+def server(handler: Handler) -> Iterator[int]:
+    """Serve one connection with ``handler``; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(5)
+                handler(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(5)
+
+
+def answer_handshake(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"\x03" + bytes(1000))
+    connection.sendall(bytes(536))
+
+
+def answer_http(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def say_nothing(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def test_a_handshake_in_pieces_is_rtmp() -> None:
+    with server(answer_handshake) as port:
+        assert speaks_rtmp("127.0.0.1", port)
+
+
+def test_something_else_is_not_rtmp() -> None:
+    with server(answer_http) as port:
+        assert not speaks_rtmp("127.0.0.1", port)
+
+
+def test_silence_is_an_error() -> None:
+    with server(say_nothing) as port, pytest.raises(TimeoutError):
+        speaks_rtmp("127.0.0.1", port, timeout_s=0.2)
+
+
+def test_a_refusal_carries_the_answer() -> None:
+    with server(answer_http) as port:
+        refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=3)
+    assert refusal.hung_up
+    assert refusal.answer.startswith(b"HTTP/1.1 400")
+
+
+def test_a_server_that_waits_for_ever_is_found_out() -> None:
+    with server(say_nothing) as port:
+        refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=0.2)
+    assert not refusal.hung_up
