@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 import docker
@@ -71,6 +72,12 @@ class ServiceContainer:
         """The exit code of its last run; None while it runs and before it ever ran."""
         state = self._state()
         return int(state["ExitCode"]) if state["Status"] in _ENDED else None
+
+    @property
+    def up_s(self) -> float:
+        """Seconds since its last start."""
+        started_at = datetime.fromisoformat(self.inspect()["State"]["StartedAt"])
+        return (datetime.now(UTC) - started_at).total_seconds()
 
     @property
     def address(self) -> str:

@@ -158,18 +158,17 @@ class ProductionStack:
         if self._started_in_s is None:
             return ()
         self.network.ensure()
-        done = {container: container.restore() for container in self.containers.values()}
-        extra: list[str] = []
-        for container, actions in done.items():
-            if actions or not container.is_answering():
-                grace_s = None if actions else _HEAL_GRACE_S
-                extra += _revive(container, container.wait_healthy, grace_s)
+        restored = [action for each in self.containers.values() for action in each.restore()]
+        revived: list[str] = []
+        for container in self.containers.values():
+            if not container.is_answering():
+                revived += _revive(container, container.wait_healthy)
         if not self.settings.sts_is_foreign and not self.media_service.is_answering("/ready"):
-            extra += _revive(self.media_service, self.media_service.wait_ready, _HEAL_GRACE_S)
-        actions = tuple(action for each in done.values() for action in each) + tuple(extra)
-        if actions:
-            self._on_event("stack_healed", done=actions)
-        return actions
+            revived += _revive(self.media_service, self.media_service.wait_ready)
+        done = (*restored, *revived)
+        if done:
+            self._on_event("stack_healed", done=done)
+        return done
 
     def down(self) -> None:
         """Remove everything that was made; may be called at any time, any number of times."""
@@ -251,14 +250,12 @@ def _choose_ports(container: ServiceContainer) -> None:
     container.publish_on(dict(zip(inside, free_ports(len(inside)), strict=True)))
 
 
-def _revive(
-    container: ServiceContainer, wait_until: _HealthWait, grace_s: float | None
-) -> list[str]:
+def _revive(container: ServiceContainer, wait_until: _HealthWait) -> list[str]:
+    """Wait for a container's health; restart one that had its time to start and does not answer."""
+    is_starting = container.up_s < container.health_timeout_s
     try:
-        wait_until(grace_s)
+        wait_until(None if is_starting else _HEAL_GRACE_S)
     except WaitTimeout:
-        if grace_s is None:
-            raise
         container.restart()
         wait_until(None)
         return [f"restarted {container.name}"]

@@ -29,6 +29,7 @@ class EngineInMemory:
         self.taken_ports: set[int] = set()
         self.stillborn: set[str] = set()
         self.restarted: list[str] = []
+        self.started_at = "2026-01-02T03:04:05.123456789Z"
         self.containers = _Containers(self)
         self.networks = _Networks(self)
         self.volumes = _Volumes(self)
@@ -73,7 +74,7 @@ class ContainerInMemory:
         }
         environment = [f"{k}={v}" for k, v in self.options.get("environment", {}).items()]
         return {
-            "State": self.state,
+            "State": {"StartedAt": self.engine.started_at, **self.state},
             "Config": {"Env": environment},
             "NetworkSettings": {"Networks": networks},
         }
