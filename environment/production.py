@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from environment.images import ImageSet
 
 _PORT_CHOICES: Final = 3
-_HEAL_GRACE_S: Final = 10.0
+_HEAL_GRACE_S: Final = 5.0
 
 
 class _HealthWait(Protocol):
@@ -158,9 +158,15 @@ class ProductionStack:
         if self._started_in_s is None:
             return ()
         self.network.ensure()
-        restored = [action for each in self.containers.values() for action in each.restore()]
+        ours = self.containers.values()
+        was_cut_off = any(each.status == "running" and not each.address for each in ours)
+        restored = [action for each in ours for action in each.restore()]
         revived: list[str] = []
-        for container in self.containers.values():
+        if was_cut_off:
+            # Addresses may have changed; connections to the old ones look alive for a while.
+            self.media_service.restart()
+            revived.append(f"restarted {self.media_service.name}")
+        for container in ours:
             if not container.is_answering():
                 revived += _revive(container, container.wait_healthy)
         if not self.settings.sts_is_foreign and not self.media_service.is_answering("/ready"):

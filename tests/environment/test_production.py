@@ -261,6 +261,7 @@ def test_heals_whatever_a_scenario_broke(engine: Any) -> None:
         "started sts-service",
         "unpaused e2e-media-service",
         "connected e2e-mediamtx",
+        "restarted e2e-media-service",
     }
     assert set(stack.network.members()) == set(engine.names)
     assert "mediamtx" in stack.network.aliases("e2e-mediamtx")
@@ -278,6 +279,7 @@ def test_heals_a_removed_container_and_a_removed_network(engine: Any) -> None:
         "made sts-service anew",
         "connected e2e-media-service",
         "connected e2e-mediamtx",
+        "restarted e2e-media-service",
     }
     assert len(stack.network.members()) == 3
 
