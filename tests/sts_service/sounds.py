@@ -13,9 +13,9 @@ from sts_service.audio import Mono, Samples, from_pcm, to_pcm
 RATE_HZ = 48_000
 SEGMENT_SAMPLES = 6 * RATE_HZ
 
-_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ONES += ("eleven", "twelve", "thirteen", "fourteen", "fifteen")
-_ONES += ("sixteen", "seventeen", "eighteen", "nineteen")
+_TO_TEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_TO_FIFTEEN = ("eleven", "twelve", "thirteen", "fourteen", "fifteen")
+_ONES = (*_TO_TEN, *_TO_FIFTEEN, "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = {2: "twenty", 3: "thirty"}
 
 

@@ -25,6 +25,7 @@ from sts_service.streams import Streams
 _log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+GOODBYE_TIMEOUT_S = 1.0
 PING_INTERVAL_S = 5
 PING_TIMEOUT_S = 5
 """A connection that was cut silently is noticed within interval and timeout together: 10 s."""
@@ -88,17 +89,29 @@ class Service:
         )
 
     async def stop(self) -> None:
-        """Answer what is in hand, within the grace; then end everything."""
+        """Answer what is in hand, within the grace; then end everything. A second call is idle."""
+        if self._health.stopping:
+            return
         self._health.stopping = self._events.stopping = True
         if not await self._streams.drain(self._settings.shutdown_grace):
             _log.warning("fragments_given_up", grace_s=self._settings.shutdown_grace)
         await self._events.close()
         await self._streams.close()
         await self._observers.close()
+        await self._say_goodbye()
         await self._server.shutdown()
         await self._runner.cleanup()
         await self._workers.stop()
         _log.info("service_stopped")
+
+    async def _say_goodbye(self) -> None:
+        if not self._server.eio.sockets:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                await self._server.eio.disconnect()
+        except TimeoutError:
+            _log.warning("clients_cut_off", timeout_s=GOODBYE_TIMEOUT_S)
 
     def _wire(self) -> None:
         server = self._server

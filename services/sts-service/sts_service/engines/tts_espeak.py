@@ -66,8 +66,10 @@ def _voices(program: str, language: str) -> list[str]:
         text=True,
         timeout=_TIMEOUT_S,
     )
-    # Columns: priority, language, age and gender, name, file.
-    return [line.split()[1] for line in listing.stdout.splitlines()[1:] if line.strip()]
+    # Columns: priority, language, age and gender, name, file. MBROLA's voices are listed also
+    # where its data are not installed.
+    rows = [line.split() for line in listing.stdout.splitlines()[1:]]
+    return [row[1] for row in rows if len(row) > 4 and not row[4].startswith("mb/")]
 
 
 def _read(path: Path) -> Mono:

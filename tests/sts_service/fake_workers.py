@@ -1,0 +1,50 @@
+"""Workers without processes: the real pipeline on fake engines, with the test in command."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from services.contracts import ErrorCode
+from sts_service.engines.registry import Description, Engines, describe
+from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.pipeline import dub
+from sts_service.pool import Taken
+from tests.sts_service.conftest import FAKES
+
+
+class FakeWorkers:
+    """As many fragments side by side as asked for; none is finished while ``gate`` is closed."""
+
+    def __init__(self, engines: Engines, *, size: int = 8) -> None:
+        self._engines = engines
+        self._free = asyncio.Semaphore(size)
+        self._random = random.Random(4)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.loaded = asyncio.Event()
+        self.loaded.set()
+        self.shuffle = False
+        self.crash: Callable[[], None] | None = None
+        self.processed = 0
+        self.stopped = False
+
+    async def start(self) -> Description:
+        await self.loaded.wait()
+        return describe(FAKES, self._engines)
+
+    async def process(self, job: FragmentJob, *, timeout_s: float, taken: Taken) -> Outcome:
+        async with self._free:
+            await taken()
+            try:
+                await asyncio.wait_for(self.gate.wait(), timeout_s)
+            except TimeoutError:
+                return Outcome(failure=Failure(ErrorCode.TIMEOUT, "too slow"))
+            if self.shuffle:
+                await asyncio.sleep(self._random.random() * 0.02)
+            if self.crash is not None:
+                self.crash()
+            self.processed += 1
+            return dub(self._engines, job)
+
+    async def stop(self) -> None:
+        self.stopped = True

@@ -1,0 +1,78 @@
+"""Real worker processes, with fast engines."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from services.contracts import ErrorCode
+from sts_service.engines.base import EngineLoadError
+from sts_service.engines.registry import Choice
+from sts_service.job import FragmentJob, Outcome
+from sts_service.pool import WorkerPool
+from tests.sts_service.conftest import FAKES
+from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL
+from tests.sts_service.sounds import RATE_HZ, level
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WorkerPool]:
+    pool = WorkerPool(FAKES, size=1, load_timeout_s=20)
+    await pool.start()
+    yield pool
+    await pool.stop()
+
+
+async def dub(pool: WorkerPool, peak: float, *, timeout_s: float = 10) -> Outcome:
+    async def taken() -> None:
+        pass
+
+    job = FragmentJob(level(peak, 0.1), RATE_HZ, 1, "en", "es")
+    return await pool.process(job, timeout_s=timeout_s, taken=taken)
+
+
+async def test_work_is_done_in_another_process(pool: WorkerPool) -> None:
+    outcomes = await asyncio.gather(*(dub(pool, peak) for peak in (0.1, 0.2, 0.3)))
+    assert [outcome.transcript for outcome in outcomes] == ["one", "two", "three"]
+
+
+async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) -> None:
+    hung = await dub(pool, HANG_LEVEL, timeout_s=0.3)
+    assert hung.failure is not None
+    assert hung.failure.code is ErrorCode.TIMEOUT
+    died = await dub(pool, DIE_LEVEL)
+    assert died.failure is not None
+    assert died.failure.code is ErrorCode.MODEL_ERROR
+    assert died.failure.retryable
+    assert (await dub(pool, 0.4)).transcript == "four"
+
+
+async def test_an_idle_worker_that_is_killed_is_replaced(pool: WorkerPool) -> None:
+    (process,) = multiprocessing.active_children()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    await asyncio.to_thread(process.join, 5)
+    first, second = await dub(pool, 0.5), await dub(pool, 0.5)
+    # Whether the death is noticed before or during the next fragment, it costs at most that one.
+    assert second.transcript == "five"
+    assert first.transcript == "five" or (first.failure and first.failure.retryable)
+
+
+async def test_who_waits_may_go_away(pool: WorkerPool) -> None:
+    waiting = asyncio.create_task(dub(pool, HANG_LEVEL, timeout_s=0.5))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert (await dub(pool, 0.6)).transcript == "six"
+
+
+async def test_what_cannot_load_says_why() -> None:
+    selection = replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model="missing"))
+    pool = WorkerPool(selection, size=1, load_timeout_s=20)
+    with pytest.raises(EngineLoadError, match="the model called missing is not there"):
+        await pool.start()
+    await pool.stop()
+    assert multiprocessing.active_children() == []
