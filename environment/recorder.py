@@ -85,6 +85,14 @@ def fetch_recording(
     return target
 
 
+def is_recorded(stack: Topology, path: str) -> bool:
+    """Whether anything was ever recorded of ``path``."""
+    try:
+        return bool(recordings_in(_archive(stack.media_server, path)))
+    except NotYet:
+        return False
+
+
 def recordings_in(archive: bytes) -> list[Recording]:
     """Return the media files in a tar archive; other files and folders are passed over."""
     found = []

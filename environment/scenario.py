@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import time
@@ -21,7 +22,7 @@ from environment.artifacts import (
 )
 from environment.errors import WaitTimeout
 from environment.publisher import Publication, publish
-from environment.recorder import fetch_recording
+from environment.recorder import fetch_recording, is_recorded
 
 if TYPE_CHECKING:
     from environment.session import Session
@@ -143,14 +144,15 @@ class ScenarioRun:
         missing: list[str] = []
         if self.session.running_stack is None:
             return missing
-        for stream in self.streams:
-            for end in ("in", "out"):
-                path = f"live/{stream}/{end}"
-                missing += gather(f"recording of {path}", partial(self._recording, path))
+        for stream, end in itertools.product(self.streams, ("in", "out")):
+            path = f"live/{stream}/{end}"
+            missing += gather(f"recording of {path}", partial(self._recording, path))
         return missing
 
-    def _recording(self, path: str) -> Path:
+    def _recording(self, path: str) -> Path | None:
         stack, target = self.session.stack(), self.artifacts / slug(path, 100)
+        if not is_recorded(stack, path):
+            return None
         if not self.session.interrupted:
             timeout_s = self.session.settings.timeout(_DRAIN_TIMEOUT_S)
             with contextlib.suppress(WaitTimeout):

@@ -174,6 +174,20 @@ def test_a_recording_is_taken_when_its_publisher_is_gone(
         fetch_recording(stack, "live/b/out", tmp_path, timeout_s=0.1)
 
 
+def test_evidence_takes_the_recordings_there_are(session: Session, stacks: list[FakeStack]) -> None:
+    session.stack()
+    scenario = session.begin("It fails")
+    path = scenario.path("live/test/in")
+    stacks[0].media_server.files = {path: b"FLV"}
+    scenario.on_failure(lambda: 1 / 0)
+    folder = scenario.finish(failed=True)
+    assert folder is not None
+    assert (folder / "live-it-fails-1-in.flv").read_bytes() == b"FLV"
+    assert (folder / "missing.txt").read_text() == (
+        "a step's evidence: ZeroDivisionError: division by zero\n"
+    )
+
+
 def test_of_several_recordings_all_are_seen_and_others_are_not() -> None:
     found = recordings_in(tar({"in/1.mp4": b"old", "in/note.txt": b"", "in/2.mp4": b"new"}))
     assert max(found, key=lambda recording: recording.modified_at).content == b"new"
