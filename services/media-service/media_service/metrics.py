@@ -76,7 +76,7 @@ class Metrics:
             registry=self.registry,
         )
         # Known label values are shown from the start, so that "none yet" reads 0, not absent.
-        for reason in ("timeout", "sts_unavailable", "sts_failed", "no_speech", "tail"):
+        for reason in ("timeout", "sts_unavailable", "sts_failed", "no_speech"):
             self.fragments_fallback.labels(reason)
         for status in ("success", "partial", "failed"):
             self.fragments_processed.labels(status)

@@ -29,6 +29,7 @@ class Start:
     """Supervisor to worker: carry this stream.
 
     ``ready_age_s`` says how long ago the source began, as the media server knows it.
+    ``tracks`` is the number of tracks it knows of, 0 for unknown.
     ``zero_s`` and ``first_number`` continue an earlier worker's timeline; both are unset at first.
     """
 
@@ -37,6 +38,7 @@ class Start:
     segment_s: float
     result_timeout_s: float
     ready_age_s: float
+    tracks: int = 0
     zero_s: float | None = None
     first_number: int = 0
 

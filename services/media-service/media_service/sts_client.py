@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+import aiohttp
 import socketio
 
 from media_service.audio_format import CHANNELS, SAMPLE_RATE_HZ
@@ -16,6 +17,7 @@ from media_service.sts_stream import StsStream
 from services.contracts import ErrorEvent, StreamConfig, WireModel, parse_event
 
 CONNECT_TIMEOUT_S = 5.0
+SHUT_TIMEOUT_S = 1.0
 STARTUP_S = 60.0
 """While both services start, STS is not missing yet: its models are being loaded."""
 STARTUP_PROBE_S = 0.5
@@ -36,6 +38,7 @@ class StsClient:
         self._settings = settings
         self._metrics = metrics
         self._socket: socketio.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._lost = asyncio.Event()
         self._streams: dict[str, StsStream] = {}
         self.given_up = asyncio.Event()
@@ -120,9 +123,12 @@ class StsClient:
         self._metrics.sts_reconnects.inc()
 
     async def _connect(self) -> bool:
+        # Given a session of its own, the library leaves closing it to us; its own it may leak.
+        session = aiohttp.ClientSession()
         client = socketio.AsyncClient(
             reconnection=False,
             handle_sigint=False,
+            http_session=session,
             request_timeout=CONNECT_TIMEOUT_S,
             websocket_extra_options={"max_msg_size": MAX_MESSAGE_BYTES},
         )
@@ -140,10 +146,10 @@ class StsClient:
                 )
         except (socketio.exceptions.SocketIOError, OSError, ValueError) as error:
             _log.info("sts_unreachable", url=self.url, error=str(error))
-            await _shut(client)
+            await _shut(client, session)
             return False
         self._lost.clear()
-        self._socket, self.connected = client, True
+        self._socket, self._session, self.connected = client, session, True
         self.given_up.clear()
         self._metrics.sts_connected.set(1)
         _log.info("sts_connected", url=self.url, session=client.sid)
@@ -156,12 +162,13 @@ class StsClient:
 
     async def _drop(self) -> None:
         client, self._socket = self._socket, None
+        session, self._session = self._session, None
         self.connected = False
         self._metrics.sts_connected.set(0)
         for stream in self._streams.values():
             stream.detach()
-        if client is not None:
-            await _shut(client)
+        if client is not None and session is not None:
+            await _shut(client, session)
 
     async def _on_disconnect(self, reason: str | None = None) -> None:
         _log.warning("sts_disconnected", url=self.url, reason=str(reason))
@@ -185,9 +192,12 @@ class StsClient:
             _log.error("sts_error", code=parsed.code, message=parsed.message)
 
 
-async def _shut(client: socketio.AsyncClient) -> None:
+async def _shut(client: socketio.AsyncClient, session: aiohttp.ClientSession) -> None:
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        # A server that is gone does not answer the closing handshake.
+        async with asyncio.timeout(SHUT_TIMEOUT_S):
             await client.shutdown()
     except (socketio.exceptions.SocketIOError, OSError) as error:
         _log.info("sts_close_failed", error=repr(error))
+    finally:
+        await session.close()

@@ -72,7 +72,9 @@ class Ingest:
 
     def run(self) -> str:
         """Read to the end and say why it ended; raises ``StreamError``."""
-        source = self._source = open_source(self._start.input_url, self._stop)
+        source = self._source = open_source(
+            self._start.input_url, tracks=self._start.tracks, stop=self._stop
+        )
         try:
             self._events.opened(source, describe(source))
             reason = self._read(source)

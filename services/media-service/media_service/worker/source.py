@@ -33,14 +33,14 @@ class Source:
     audio: AudioStream
 
 
-def open_source(url: str, stop: threading.Event) -> Source:
+def open_source(url: str, *, tracks: int, stop: threading.Event) -> Source:
     """Open ``url``; raises ``StreamError`` for what cannot be dubbed.
 
     A source that is not there yet is tried for ``RETRY_S``; one that seems to lack a track is
-    looked at once more, thoroughly.
+    looked at once more, thoroughly, unless the media server knows (``tracks``) that it does.
     """
     container = _open(url, _QUICK, stop)
-    if not (container.streams.video and container.streams.audio):
+    if tracks != 1 and not (container.streams.video and container.streams.audio):
         container.close()
         container = _open(url, _THOROUGH, stop)
     try:
