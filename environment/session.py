@@ -17,9 +17,10 @@ from environment.artifacts import ARTIFACTS, RunArtifacts, gather, save_containe
 from environment.console import Progress
 from environment.errors import HarnessError
 from environment.observer import Observer
+from environment.pipeline import run_pipeline
 from environment.production import ProductionStack
 from environment.publisher import require_clip
-from environment.run import PipelineRun, run_pipeline
+from environment.run import PipelineRun
 from environment.scenario import ScenarioRun
 from environment.settings import REPO_ROOT, Settings
 from environment.shared import Shared

@@ -11,8 +11,9 @@ import pytest
 
 from environment.errors import HarnessError
 from environment.live_probe import LiveProbe
+from environment.pipeline import run_pipeline
 from environment.recorder import fetch_recording, recordings_in
-from environment.run import PipelineFailed, PipelineRun, run_pipeline
+from environment.run import PipelineFailed, PipelineRun
 from environment.session import Session
 from environment.settings import Settings
 from environment.shared import SharedFailure
