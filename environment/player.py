@@ -11,6 +11,8 @@ from typing import Final, Self
 from environment.waiting import NotYet, wait_for
 
 _STALLED_SERVER_US: Final = 30_000_000
+# The headers of FLV, H.264 and AAC take some hundred bytes; more is media.
+_HEADERS_BYTES: Final = 4096
 
 
 class Player:
@@ -21,11 +23,13 @@ class Player:
         self.destination = destination
         self._argv = [
             *("ffmpeg", "-nostdin", "-v", "error", "-y"),
+            # Without it ffmpeg gathers five seconds before it knows the frame rate.
+            *("-fpsprobesize", "0"),
             *("-rw_timeout", str(_STALLED_SERVER_US), "-i", url, "-c", "copy"),
         ]
         if seconds is not None:
             self._argv += ["-t", str(seconds)]
-        self._argv += ["-f", "flv", str(destination)]
+        self._argv += ["-flush_packets", "1", "-f", "flv", str(destination)]
         self._log = destination.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -73,8 +77,7 @@ class Player:
         return self.exit_code or 0
 
     def _received_media(self) -> bool:
-        # ffmpeg writes the FLV header at once, and media when its buffer of 32 KiB is full.
-        return self.destination.exists() and self.destination.stat().st_size > 32 * 1024
+        return self.destination.exists() and self.destination.stat().st_size > _HEADERS_BYTES
 
     def _wait(self, what: str, probe: Callable[[], bool], timeout_s: float) -> None:
         def look() -> bool:
