@@ -43,7 +43,9 @@ class Pipeline:
     with ``exit_code`` 0 for an output that ended in order.
     """
 
-    def __init__(self, start: Start, tell: Callable[[Report], None]) -> None:
+    def __init__(
+        self, start: Start, tell: Callable[[Report], None], pacer: Pacer | None = None
+    ) -> None:
         self._start = start
         self._tell = tell
         self._segments = SegmentQueue()
@@ -52,7 +54,11 @@ class Pipeline:
         self.exit_code = 1
         self._ingest = Ingest(start, self._video, self)
         self._egress = Egress(
-            start.output_url, self._segments, self._video, self, Pacer(self.done.wait)
+            start.output_url,
+            self._segments,
+            self._video,
+            self,
+            pacer or Pacer(self.done.wait),
         )
 
     @property
