@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+import pytest_asyncio
 
 from services.contracts import ErrorCode
 from sts_service.engines.base import EngineLoadError
@@ -18,8 +19,10 @@ from tests.sts_service.conftest import FAKES
 from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL
 from tests.sts_service.sounds import RATE_HZ, level
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pool() -> AsyncIterator[WorkerPool]:
     pool = WorkerPool(FAKES, size=1, load_timeout_s=20)
     await pool.start()
@@ -52,6 +55,7 @@ async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) 
 
 
 async def test_an_idle_worker_that_is_killed_is_replaced(pool: WorkerPool) -> None:
+    await dub(pool, 0.1)
     (process,) = multiprocessing.active_children()
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -75,4 +79,3 @@ async def test_what_cannot_load_says_why() -> None:
     with pytest.raises(EngineLoadError, match="the model called missing is not there"):
         await pool.start()
     await pool.stop()
-    assert multiprocessing.active_children() == []

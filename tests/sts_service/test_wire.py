@@ -419,6 +419,7 @@ class TestConnections:
         raw = await connect()
         for garbage in ("4{", "42", "42[]", "42[5]", "42[[1],2]", "49", "451-[", "zzz"):
             await raw.client.eio.ws.send_str(garbage)
+        await until(lambda: metric(service, "sts_transport_errors_total") >= 6)
         await opened.say("fragment:data", fragment(0, level(0.1)))
         await opened.expect(FragmentProcessed)
         assert (await get(service, "/health")).status_code == 200

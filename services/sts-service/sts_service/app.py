@@ -21,6 +21,7 @@ from sts_service.observe import Observers
 from sts_service.pool import WorkerPool, Workers
 from sts_service.settings import Settings
 from sts_service.streams import Streams
+from sts_service.transport import transport_logger
 
 _log = structlog.get_logger()
 
@@ -39,8 +40,11 @@ class Service:
         self._workers = workers
         self._engines: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
         self.metrics = Metrics()
+        logger = transport_logger(self.metrics)
         self._server = AsyncServer(
             async_mode="aiohttp",
+            logger=logger,
+            engineio_logger=logger,
             # The events of one connection are handled in the order they came.
             async_handlers=False,
             max_http_buffer_size=MAX_MESSAGE_BYTES,
@@ -62,7 +66,9 @@ class Service:
         application.add_routes(self._health.routes())
         self._server.attach(application)
         self._wire()
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=logger, shutdown_timeout=GOODBYE_TIMEOUT_S
+        )
 
     @property
     def port(self) -> int:

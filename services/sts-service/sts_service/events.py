@@ -55,6 +55,7 @@ class Events:
 
     async def receive(self, event: str, sid: str, *arguments: Any) -> None:
         """Answer one event, whatever it is; a bad one with an ``error`` event."""
+        event = str(event)
         payload = arguments[0] if len(arguments) == 1 else list(arguments)
         stream_id = _text(payload, "stream_id") or self._stream_of_ack(sid, event, payload)
         self._observers.saw("media", event, connection=sid, stream_id=stream_id, payload=payload)
@@ -71,6 +72,9 @@ class Events:
             await handling
         except Refused as refused:
             await self._emitter.refuse(sid, refused)
+        except Exception:  # noqa: BLE001 - outermost edge: one request fails, not the connection
+            _log.exception("request_crashed", connection=sid)
+            await self._emitter.refuse(sid, Refused(ErrorCode.MODEL_ERROR, "internal error"))
 
     async def _handle(self, event: str, sid: str, payload: Any) -> None:
         match _parsed(event, payload):

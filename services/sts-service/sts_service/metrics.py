@@ -1,6 +1,13 @@
 """The Prometheus metrics of one service, in a registry of their own."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from services.contracts import ErrorCode
 
@@ -11,6 +18,8 @@ class Metrics:
     """Everything ``/metrics`` shows."""
 
     def __init__(self) -> None:
+        # Otherwise every counter has a twin with the time of its creation.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.received = Counter(
             "sts_fragments_received", "Fragments accepted", registry=self.registry
@@ -47,6 +56,11 @@ class Metrics:
             "sts_errors",
             "Requests refused and fragments failed",
             ["code"],
+            registry=self.registry,
+        )
+        self.transport_errors = Counter(
+            "sts_transport_errors",
+            "Bytes received that are neither HTTP nor Socket.IO",
             registry=self.registry,
         )
         for code in ErrorCode:

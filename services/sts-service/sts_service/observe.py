@@ -24,6 +24,7 @@ class Observers:
         self._metrics = metrics
         self._backlogs: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self._pumps: dict[str, asyncio.Task[None]] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
 
     def join(self, sid: str) -> None:
         """Start repeating events to a new observer."""
@@ -66,17 +67,17 @@ class Observers:
                 backlog.put_nowait(observed)
             except asyncio.QueueFull:
                 _log.warning("observer_too_slow", connection=sid, backlog=BACKLOG_EVENTS)
-                # Its pump is what waits for the slow connection: it is replaced by a farewell.
-                self._pumps.pop(sid).cancel()
-                del self._backlogs[sid]
-                self._pumps[sid] = asyncio.create_task(self._dismiss(sid))
+                self.leave(sid)
+                farewell = asyncio.create_task(self._dismiss(sid))
+                self._farewells.add(farewell)
+                farewell.add_done_callback(self._farewells.discard)
 
     async def close(self) -> None:
         """Stop repeating."""
         pumps = list(self._pumps.values())
         for sid in list(self._pumps):
             self.leave(sid)
-        await asyncio.gather(*pumps, return_exceptions=True)
+        await asyncio.gather(*pumps, *self._farewells, return_exceptions=True)
 
     async def _dismiss(self, sid: str) -> None:
         await self._server.disconnect(sid, namespace=OBSERVE_NAMESPACE)
