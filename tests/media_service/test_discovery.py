@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ NEW = {
 
 def test_old_and_new_fields_are_read() -> None:
     assert parse_path(OLD) == PublishedPath(
-        "live/a/in", "a", "s1", pytest.approx(1767323045.123456), ("H264", "MPEG-4 Audio")
+        "live/a/in", "a", "s1", 1767323045.123456, ("H264", "MPEG-4 Audio")
     )
     assert parse_path(NEW) == PublishedPath("live/b/c/in", "b/c", "s2", 1767323045.0, ("H264",))
     assert PublishedPath("live/b/c/in", "b/c", "s2", None).output_path == "live/b/c/out"
@@ -53,6 +53,11 @@ def test_an_unreadable_time_is_unknown() -> None:
     assert path.ready_at is None
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is watched has no event
+        await asyncio.sleep(0.01)
+
+
 class FakeApi:
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
@@ -77,8 +82,10 @@ def api() -> FakeApi:
 async def server(api: FakeApi) -> AsyncIterator[TestServer]:
     application = web.Application()
     application.router.add_get("/v3/paths/list", api.list)
-    async with TestServer(application) as server:
-        yield server
+    server = TestServer(application)
+    await server.start_server()
+    yield server
+    await server.close()
 
 
 async def test_what_is_published_is_told_again_and_again(api: FakeApi, server: TestServer) -> None:
@@ -98,11 +105,9 @@ async def test_what_is_published_is_told_again_and_again(api: FakeApi, server: T
             while await told.get() != ["b/c"]:
                 continue
             api.broken = True
-            while discovery.reachable:
-                await asyncio.sleep(0.01)
+            await until(lambda: not discovery.reachable)
             api.broken = False
-            while not discovery.reachable:
-                await asyncio.sleep(0.01)
+            await until(lambda: discovery.reachable)
     finally:
         running.cancel()
 

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from media_service.worker.fit import FADE_SAMPLES, fit
@@ -12,7 +13,7 @@ def tone(seconds: float, *, rate: int = RATE, channels: int = 2, hertz: float = 
     return np.repeat(samples[:, None], channels, axis=1).tobytes()
 
 
-def stereo(pcm: bytes) -> np.ndarray:
+def stereo(pcm: bytes) -> npt.NDArray[np.int16]:
     return np.frombuffer(pcm, np.int16).reshape(-1, 2)
 
 

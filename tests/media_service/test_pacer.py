@@ -35,7 +35,7 @@ def test_positions_go_out_on_time(pacer: Pacer, clock: Clock) -> None:
 def test_an_underrun_moves_the_clock_and_skips_nothing(pacer: Pacer, clock: Clock) -> None:
     pacer.wait(1.0)
     clock.now_s += 2.0
-    assert pacer.wait(1.5) == Stall(1.5, pytest.approx(1.5))
+    assert pacer.wait(1.5) == Stall(position_s=1.5, duration_s=1.5)
     sent_at = clock.now_s
     assert pacer.wait(2.5) is None
     assert clock.now_s == pytest.approx(sent_at + 1.0)

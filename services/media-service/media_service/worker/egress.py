@@ -6,6 +6,7 @@ exactly the sample at which that segment was cut (021, FR-036).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,16 +80,23 @@ class Egress:
         self._events = events
         self.pacer = pacer
         self.state = OutputState()
-        self._template: VideoStream | None = None
-        self._size = (0, 0)
+        self._output: _Output | None = None
         self._zero_s = 0.0
         self._held_until_s: float | None = None
         self._paced_to_s = float("-inf")
 
-    def set_source(self, template: VideoStream, *, width: int, height: int) -> None:
-        """Say what the pictures are; must be known before the first segment is put."""
-        self._template = template
-        self._size = (width, height)
+    def prepare(self, template: VideoStream) -> None:
+        """Say what the pictures are, while the input that ``template`` belongs to is open.
+
+        Nothing is sent yet: the connection is made with the first segment.
+        """
+        if self._output is None:
+            self._output = _Output(self._url, template)
+
+    def set_size(self, width: int, height: int) -> None:
+        """Say how large the pictures are; without effect once the output has begun."""
+        if self._output is not None and width and height:
+            self._output.set_size(width, height)
 
     def set_zero(self, zero_s: float) -> None:
         """Say which time of the source is zero."""
@@ -99,11 +107,12 @@ class Egress:
         upcoming = self._segments.next()
         if upcoming is None:
             return
+        if self._output is None:
+            raise StreamError("no_video", "video track required for dubbing: none was seen")
         first, _ = upcoming
         try:
-            with self._open() as output:
-                muxer = _Muxer(output, *self._tracks(output), self.state)
-                output.start_encoding()
+            with self._output.container:
+                muxer = self._output.begin(self.state)
                 self._held_until_s = seconds_of(first.start_samples)
                 self.pacer.start(self._held_until_s, lead_s=LEAD_S)
                 self._events.output_connected()
@@ -115,26 +124,6 @@ class Egress:
             raise StreamError(
                 "output_failed", f"cannot publish to {self._url}: {error}", retryable=True
             ) from error
-
-    def _open(self) -> OutputContainer:
-        return av.open(
-            self._url,
-            "w",
-            format="flv",
-            options={"flvflags": "no_duration_filesize", "flush_packets": "1"},
-        )
-
-    def _tracks(self, output: OutputContainer) -> tuple[VideoStream, AudioStream]:
-        if self._template is None:
-            raise StreamError("no_video", "video track required for dubbing: none was seen")
-        video = output.add_stream_from_template(self._template)
-        if all(self._size):
-            video.codec_context.width, video.codec_context.height = self._size
-        audio = output.add_stream(
-            "aac", rate=SAMPLE_RATE_HZ, layout="stereo", options={"aac_coder": "fast"}
-        )
-        audio.codec_context.bit_rate = AAC_BIT_RATE
-        return video, audio
 
     def _send(self, upcoming: tuple[Segment, Result | None] | None, muxer: _Muxer) -> None:
         encoder = _AudioEncoder(muxer.audio)
@@ -197,6 +186,39 @@ class Egress:
         stall = self.pacer.wait(position_s)
         if stall is not None:
             self._events.stalled(stall)
+
+
+class _Output:
+    """The output before it is connected: its container and its two tracks."""
+
+    def __init__(self, url: str, template: VideoStream) -> None:
+        self.container = av.open(
+            url,
+            "w",
+            format="flv",
+            options={"flvflags": "no_duration_filesize", "flush_packets": "1"},
+        )
+        # The template's memory goes with its input: it is read here or never.
+        self._video = self.container.add_stream_from_template(template)
+        self._audio = self.container.add_stream(
+            "aac", rate=SAMPLE_RATE_HZ, layout="stereo", options={"aac_coder": "fast"}
+        )
+        self._audio.codec_context.bit_rate = AAC_BIT_RATE
+        self._begun = False
+        self._changing = threading.Lock()
+
+    def set_size(self, width: int, height: int) -> None:
+        with self._changing:
+            if not self._begun:
+                self._video.codec_context.width = width
+                self._video.codec_context.height = height
+
+    def begin(self, state: OutputState) -> _Muxer:
+        """Connect; blocks, and holds the interpreter, for as long as the server takes."""
+        with self._changing:
+            self._begun = True
+        self.container.start_encoding()
+        return _Muxer(self.container, self._video, self._audio, state)
 
 
 class _Muxer:

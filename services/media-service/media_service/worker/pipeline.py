@@ -116,7 +116,8 @@ class Pipeline:
 
     def opened(self, source: Source, description: Opened) -> None:
         """Pass on what the source holds; the egress needs it before the first segment."""
-        self._egress.set_source(source.video, width=description.width, height=description.height)
+        self._egress.prepare(source.video)
+        self._egress.set_size(description.width, description.height)
         self._tell(description)
 
     def began(self, origin: Origin) -> None:
