@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from environment.console import Step
@@ -42,17 +43,12 @@ def install(packages: list[str], step: Step) -> None:
     Raises:
         ToolUnavailable: apt-get failed or took too long; the message carries its last error.
     """
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     wait_for_dpkg = ["-o", "DPkg::Lock::Timeout=300"]
     with exclusive(_LOCK, timeout_s=APT_TIMEOUT_S):
         step.note("apt-get update")
-        # Lists that are there may do even when a mirror of theirs does not answer today.
-        update_error = _apt(["update", "-qq"], environment)
+        update_error = _fetch_lists()
         step.note(f"apt-get install {' '.join(packages)}")
-        error = _apt(
-            ["install", "-y", "-qq", "--no-install-recommends", *wait_for_dpkg, *packages],
-            environment,
-        )
+        error = _apt(["install", "-y", "-qq", "--no-install-recommends", *wait_for_dpkg, *packages])
     if error:
         raise ToolUnavailable(
             f"apt-get cannot install {' '.join(packages)}: {error}"
@@ -70,12 +66,21 @@ def offers(package: str) -> bool:
     return shown.returncode == 0 and bool(shown.stdout.strip())
 
 
-def _apt(arguments: list[str], environment: dict[str, str]) -> str | None:
+@cache
+def _fetch_lists() -> str | None:
+    """Bring the package lists up to date, once a run; what apt-get complained about.
+
+    Lists that are there may do even when a mirror of theirs does not answer today.
+    """
+    return _apt(["update", "-qq"])
+
+
+def _apt(arguments: list[str]) -> str | None:
     """Run apt-get; what it complained about, or None when it came off."""
     try:
         done = subprocess.run(
             ["apt-get", *arguments],
-            env=environment,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

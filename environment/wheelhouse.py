@@ -10,12 +10,11 @@ import tarfile
 import tempfile
 import uuid
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 
 import docker
 import requests
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import Mount
 
@@ -125,9 +124,10 @@ def _fill(
                 "(its configuration is handed in), and run this again.",
             )
         _unpack(container, target)
-    except requests.RequestException as error:
+    except (APIError, requests.RequestException) as error:
+        reason = error.explanation if isinstance(error, APIError) else error
         raise ImageUnavailable(
-            f"The engine fell silent while it made the wheels for {source.name}: {error}",
+            f"The engine cannot run the container for the wheels of {source.name}: {reason}",
             remedy="see the engine's log, and run this again.",
         ) from error
     finally:
@@ -171,5 +171,9 @@ def _unpack(container: Container, target: Path) -> None:
 
 
 def _remove(container: Container) -> None:
-    with suppress(NotFound):  # abandoned meanwhile
+    """Remove it; one that is being removed already, by an interrupt, is as good as gone."""
+    try:
         container.remove(force=True, v=True)
+    except APIError as error:
+        if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
+            raise

@@ -4,9 +4,10 @@ import io
 import tarfile
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from docker.errors import APIError
 
 from environment import wheelhouse
 from environment.base_image import BaseImage
@@ -131,3 +132,22 @@ def test_a_failure_shows_what_pip_said_last_and_leaves_nothing(source: Source) -
     assert containers.removed == 1
     assert not source.wheelhouse.exists()
     assert list((source.root / ".setup").iterdir()) == []
+
+
+def test_a_container_that_cannot_start_is_explained_though_it_is_gone_already(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = SimpleNamespace(status_code=409)
+
+    def start() -> None:
+        raise APIError("500", explanation="cannot mount cgroup")
+
+    def remove(**_options: Any) -> None:
+        raise APIError("409", response=cast("Any", gone), explanation="already in progress")
+
+    containers = Containers()
+    container = containers.create("", [])
+    container.start, container.remove = start, remove
+    monkeypatch.setattr(containers, "create", lambda *_args, **_options: container)
+    with pytest.raises(ImageUnavailable, match="cannot mount cgroup"):
+        ensure(containers, source)
