@@ -22,6 +22,7 @@ from environment.health import check_ok, is_ok
 from environment.metrics import Metrics, read_metrics, total
 from environment.network import BridgeNetwork
 from environment.ports import engine_host, is_port_conflict, port_taken
+from environment.reaper import remove_container
 from environment.settings import Settings
 from environment.topology import EventSink, discard_event
 from environment.waiting import wait_for
@@ -194,10 +195,7 @@ class ServiceContainer:
         container, self._container = self._container, None
         if container is None:
             return
-        try:
-            container.remove(force=True, v=True)
-        except NotFound:
-            return
+        remove_container(self._client, str(container.id))
         self._on_event("container_removed", container=self.name)
 
     def restore(self) -> tuple[str, ...]:
@@ -231,7 +229,8 @@ class ServiceContainer:
 
     def logs(self, since: float | None = None) -> str:
         """Its stdout and stderr, whole or from a Unix time on (seconds)."""
-        return self._existing().logs(since=since).decode(errors="replace")
+        with self._asked_to("show its log"):
+            return self._existing().logs(since=since).decode(errors="replace")
 
     def exec(self, *argv: str, timeout_s: float = 10) -> ExecResult:
         """Run a command inside, with its user and environment.

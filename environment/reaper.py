@@ -21,7 +21,7 @@ from environment.errors import HarnessError
 from environment.ownership import RUN_LABEL, Owner
 from environment.waiting import NotYet, wait_for
 
-__all__ = ["Guard", "Owner", "reap", "remove_kept", "sweep"]
+__all__ = ["Guard", "Owner", "reap", "remove_container", "remove_kept", "sweep"]
 
 _REPO_ROOT: Final = Path(__file__).resolve().parent.parent
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
