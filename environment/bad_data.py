@@ -54,13 +54,13 @@ def opening(stream_id: str) -> Payload:
     return StreamInit(stream_id=stream_id, worker_id="bad-input", config=config).wire()
 
 
-def fragment(stream_id: str, *, seconds: float = 1.0, sequence_number: int = 0) -> Payload:
+def fragment(stream_id: str, *, seconds: float = 1.0) -> Payload:
     """Return a faultless ``fragment:data`` of silence."""
     pcm = bytes(round(seconds * _RATE_HZ) * 2)
     return FragmentData(
         fragment_id=uuid4(),
         stream_id=stream_id,
-        sequence_number=sequence_number,
+        sequence_number=0,
         timestamp=0,
         audio=AudioPayload.from_pcm(pcm, sample_rate_hz=_RATE_HZ, channels=1),
     ).wire()
@@ -105,8 +105,8 @@ _FAULTS: Final[dict[tuple[str, str], Callable[[str], Payload]]] = {
     ("fragment:data", "a duration it has not got"): lambda stream_id: _with_audio(
         stream_id, duration_ms=6000
     ),
-    ("fragment:data", "a number out of turn"): lambda stream_id: fragment(
-        stream_id, sequence_number=7
+    ("fragment:data", "a number below zero"): lambda stream_id: (
+        fragment(stream_id) | {"sequence_number": -1}
     ),
     ("fragment:data", "11 MB of audio"): lambda stream_id: fragment(
         stream_id, seconds=11e6 / (2 * _RATE_HZ)

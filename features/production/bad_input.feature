@@ -39,7 +39,7 @@ Feature: Bad input is refused in clear words, counted, and harms nobody else
       | fragment:data | a stream never opened     | STREAM_NOT_FOUND     |
       | fragment:data | audio that is not base64  | INVALID_AUDIO_FORMAT |
       | fragment:data | a duration it has not got | INVALID_AUDIO_FORMAT |
-      | fragment:data | a number out of turn      | INVALID_SEQUENCE     |
+      | fragment:data | a number below zero       | INVALID_SEQUENCE     |
       | fragment:data | 11 MB of audio            | FRAGMENT_TOO_LARGE   |
     Then each was answered with an `error` event of its code
     And sts-service counted each in `sts_errors_total`

@@ -12,11 +12,11 @@ OF_SHAPE = [
     ("stream:init", "an unknown field"),
     ("fragment:data", "audio that is not base64"),
     ("fragment:data", "a duration it has not got"),
+    ("fragment:data", "a number below zero"),
 ]
 OF_MEANING = [
     ("stream:init", "target language xx"),
     ("fragment:data", "a stream never opened"),
-    ("fragment:data", "a number out of turn"),
     ("fragment:data", "11 MB of audio"),
 ]
 
