@@ -91,7 +91,17 @@ class Events:
             case StreamControl() as control:
                 await self._control(event, sid, control)
 
+    def _refuse_when_stopping(self, stream_id: str, fragment_id: str | None = None) -> None:
+        if self.stopping:
+            raise Refused(
+                ErrorCode.QUEUE_FULL,
+                "the service is shutting down",
+                stream_id=stream_id,
+                fragment_id=fragment_id,
+            )
+
     async def _open(self, sid: str, init: StreamInit) -> None:
+        self._refuse_when_stopping(init.stream_id)
         engines = await asyncio.shield(self._engines)
         stream = await self._streams.open(init, connection=sid, engines=engines)
         terms = stream.terms
@@ -122,13 +132,7 @@ class Events:
 
     async def _fragment(self, sid: str, fragment: FragmentData) -> None:
         fragment_id = str(fragment.fragment_id)
-        if self.stopping:
-            raise Refused(
-                ErrorCode.QUEUE_FULL,
-                "the service is shutting down",
-                stream_id=fragment.stream_id,
-                fragment_id=fragment_id,
-            )
+        self._refuse_when_stopping(fragment.stream_id, fragment_id)
         stream = self._streams.of(sid, fragment.stream_id, fragment_id=fragment_id)
         await stream.take(fragment)
 

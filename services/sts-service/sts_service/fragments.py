@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.contracts import (
     DubbedAudio,
+    FragmentAck,
     FragmentData,
     FragmentError,
     FragmentProcessed,
@@ -59,6 +60,23 @@ class Remembered:
         self._answered.append(fragment.sequence_number)
         while len(self._answered) > self._answers_kept:
             del self._by_number[self._answered.popleft()]
+
+
+def acknowledgement(
+    fragment: Fragment,
+    status: Literal["queued", "processing"],
+    *,
+    position: int | None = None,
+    estimate_ms: int | None = None,
+) -> FragmentAck:
+    """Return the ``fragment:ack`` that is due now."""
+    return FragmentAck(
+        fragment_id=fragment.fragment_id,
+        status=status,
+        timestamp=time.time_ns() // 1_000_000,
+        queue_position=position,
+        estimated_completion_ms=estimate_ms,
+    )
 
 
 def result_of(

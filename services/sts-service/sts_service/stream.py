@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 
@@ -12,18 +11,18 @@ from services.contracts import (
     ErrorCode,
     FragmentAck,
     FragmentData,
-    FragmentProcessed,
     StreamConfig,
     WireModel,
 )
 from sts_service.engines.registry import Description
 from sts_service.errors import Refused
-from sts_service.fragments import Fragment, Remembered, result_of
+from sts_service.fragments import Fragment, Remembered, acknowledgement, result_of
 from sts_service.job import Failure, FragmentJob, Outcome
 from sts_service.metrics import Metrics
 from sts_service.ordering import OutOfSequence, Sequencer
 from sts_service.pool import Workers
 from sts_service.pressure import QUEUE_CAPACITY, Pressure
+from sts_service.records import record
 from sts_service.tally import Tally
 
 _log = structlog.get_logger()
@@ -180,13 +179,13 @@ class Stream:
         elif known.taken_at is None:
             await self._send("fragment:ack", self._queued(known))
         else:
-            await self._send("fragment:ack", _ack(known, "processing"))
+            await self._send("fragment:ack", acknowledgement(known, "processing"))
 
     def _queued(self, fragment: Fragment) -> FragmentAck:
         position = max(0, self._waiting - 1)
         average_ms = self._tally.average_ms
         estimate_ms = None if average_ms is None else round(average_ms * (position + 1))
-        return _ack(fragment, "queued", position=position, estimate_ms=estimate_ms)
+        return acknowledgement(fragment, "queued", position=position, estimate_ms=estimate_ms)
 
     async def _advise(self) -> None:
         advice = self._pressure.change(
@@ -207,7 +206,7 @@ class Stream:
         async def taken() -> None:
             if not self._closed:
                 self._begin(fragment)
-                await self._send("fragment:ack", _ack(fragment, "processing"))
+                await self._send("fragment:ack", acknowledgement(fragment, "processing"))
 
         try:
             return await self._workers.process(job, timeout_s=self.terms.timeout_s, taken=taken)
@@ -250,48 +249,15 @@ class Stream:
         self._tally.add(result, duration_ms=fragment.duration_ms)
         self._remembered.answered(fragment)
         fragment.answered = True
-        self._record(result, waited_ms=round((time.monotonic() - fragment.received_at) * 1000))
-        await self._send("fragment:processed", result)
-
-    def _record(self, result: FragmentProcessed, *, waited_ms: int) -> None:
-        metrics, timings = self._metrics, result.stage_timings
-        metrics.processed.labels(status=result.status).inc()
-        metrics.processing.observe(result.processing_time_ms / 1000)
-        stages = timings.model_dump(exclude_none=True) if timings else {}
-        for stage, elapsed_ms in stages.items():
-            metrics.stage.labels(stage=stage.removesuffix("_ms")).observe(elapsed_ms / 1000)
-        if result.error is not None:
-            metrics.errors.labels(code=result.error.code.value).inc()
-        said = {"transcript": result.transcript, "translated_text": result.translated_text}
-        self._log.info(
-            "fragment_processed",
-            fragment_id=str(result.fragment_id),
-            sequence_number=result.sequence_number,
-            status=result.status,
-            processing_time_ms=result.processing_time_ms,
-            since_received_ms=waited_ms,
-            **stages,
-            **(said if self.terms.log_transcripts else {}),
-            **({"error": result.error.wire()} if result.error else {}),
+        record(
+            result,
+            self._metrics,
+            waited_s=time.monotonic() - fragment.received_at,
+            with_text=self.terms.log_transcripts,
         )
+        await self._send("fragment:processed", result)
 
     async def _complete_if_done(self) -> None:
         if self._ending and self.idle.is_set() and not self.ended.is_set():
             await self._send("stream:complete", self._tally.complete(self.terms.stream_id))
             self.ended.set()
-
-
-def _ack(
-    fragment: Fragment,
-    status: Literal["queued", "processing"],
-    *,
-    position: int | None = None,
-    estimate_ms: int | None = None,
-) -> FragmentAck:
-    return FragmentAck(
-        fragment_id=fragment.fragment_id,
-        status=status,
-        timestamp=time.time_ns() // 1_000_000,
-        queue_position=position,
-        estimated_completion_ms=estimate_ms,
-    )
