@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 import docker
-from docker.errors import NotFound
+from docker.errors import APIError, DockerException, NotFound
+from requests.exceptions import RequestException
 
 from environment import addresses, blueprint
 from environment.containers import (
@@ -19,7 +21,13 @@ from environment.containers import (
     ServiceContainer,
     StsServiceContainer,
 )
-from environment.errors import ContainerFailed, HarnessError, PortTaken, WaitTimeout
+from environment.errors import (
+    ContainerFailed,
+    EngineUnavailable,
+    HarnessError,
+    PortTaken,
+    WaitTimeout,
+)
 from environment.network import BridgeNetwork
 from environment.ownership import Owner
 from environment.ports import engine_host, free_ports
@@ -136,10 +144,11 @@ class ProductionStack:
             return
         begun = time.monotonic()
         try:
-            self._bring_up()
+            with _refusals_explained():
+                self._bring_up()
         except HarnessError as error:
             self._failure = error
-            self._on_event("stack_failed", error=str(error))
+            self._on_event("stack_failed", error=str(error).splitlines()[0])
             raise
         self._started_in_s = time.monotonic() - begun
         self._on_event("stack_healthy", took_s=round(self._started_in_s, 2))
@@ -157,21 +166,8 @@ class ProductionStack:
         """
         if self._started_in_s is None:
             return ()
-        self.network.ensure()
-        ours = self.containers.values()
-        was_cut_off = any(each.status == "running" and not each.address for each in ours)
-        restored = [action for each in ours for action in each.restore()]
-        revived: list[str] = []
-        if was_cut_off:
-            # Addresses may have changed; connections to the old ones look alive for a while.
-            self.media_service.restart()
-            revived.append(f"restarted {self.media_service.name}")
-        for container in ours:
-            if not container.is_answering():
-                revived += _revive(container, container.wait_healthy)
-        if not self.settings.sts_is_foreign and not self.media_service.is_answering("/ready"):
-            revived += _revive(self.media_service, self.media_service.wait_ready)
-        done = (*restored, *revived)
+        with _refusals_explained():
+            done = self._restore()
         if done:
             self._on_event("stack_healed", done=done)
         return done
@@ -201,6 +197,23 @@ class ProductionStack:
     def resolve_inside(self, url: str) -> str:
         """The same, as a container of the run must write it."""
         return addresses.resolve_inside(url, self._endpoints())
+
+    def _restore(self) -> tuple[str, ...]:
+        self.network.ensure()
+        ours = self.containers.values()
+        was_cut_off = any(each.status == "running" and not each.address for each in ours)
+        restored = [action for each in ours for action in each.restore()]
+        revived: list[str] = []
+        if was_cut_off:
+            # Addresses may have changed; connections to the old ones look alive for a while.
+            self.media_service.restart()
+            revived.append(f"restarted {self.media_service.name}")
+        for container in ours:
+            if not container.is_answering():
+                revived += _revive(container, container.wait_healthy)
+        if not self.settings.sts_is_foreign and not self.media_service.is_answering("/ready"):
+            revived += _revive(self.media_service, self.media_service.wait_ready)
+        return (*restored, *revived)
 
     def _bring_up(self) -> None:
         sweep(self._client)
@@ -249,6 +262,19 @@ class ProductionStack:
             return ours
         foreign = urlsplit(self.settings.sts_service_url)
         return (*ours, blueprint.foreign_sts_endpoint(foreign.hostname or "", foreign.port or 80))
+
+
+@contextmanager
+def _refusals_explained() -> Iterator[None]:
+    try:
+        yield
+    except APIError as error:
+        raise ContainerFailed(f"The Docker engine refuses: {error.explanation}.") from error
+    except (DockerException, RequestException) as error:
+        raise EngineUnavailable(
+            f"The Docker engine stopped answering ({type(error).__name__}).",
+            remedy="see whether `docker version` answers, and start the engine if it does not.",
+        ) from error
 
 
 def _choose_ports(container: ServiceContainer) -> None:

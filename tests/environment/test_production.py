@@ -11,6 +11,7 @@ import requests
 from environment import blueprint
 from environment.errors import (
     ContainerFailed,
+    EngineUnavailable,
     ImageUnavailable,
     NameTaken,
     NetworkUnusable,
@@ -22,7 +23,7 @@ from environment.ownership import Owner
 from environment.production import ProductionStack
 from environment.settings import Settings, load_settings
 from environment.topology import Topology
-from tests.environment.engine_in_memory import EngineInMemory
+from tests.environment.engine_in_memory import EngineInMemory, refusal
 
 IMAGES: Any = SimpleNamespace(
     media_server="media-server", media_service="media-service", sts_service="sts-service"
@@ -333,3 +334,24 @@ def test_calls_on_a_container_that_is_not_there_say_so(engine: Any) -> None:
     stack.sts_service.stop()
     with pytest.raises(ContainerFailed, match="cannot pause"):
         stack.sts_service.pause()
+
+
+def test_an_engine_s_refusal_is_one_line(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_name: str, **_options: Any) -> None:
+        raise refusal("could not find an available, non-overlapping IPv4 address pool")
+
+    monkeypatch.setattr(engine.networks, "create", no_room)
+    with pytest.raises(ContainerFailed, match="address pool"):
+        make_stack(engine).start()
+
+
+def test_an_engine_that_goes_away_is_told(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = make_stack(engine)
+    stack.start()
+
+    def gone(names: list[str]) -> None:
+        raise requests.ConnectionError("no such socket")
+
+    monkeypatch.setattr(engine.networks, "list", gone)
+    with pytest.raises(EngineUnavailable, match="docker version"):
+        stack.heal()
