@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 
 import docker
@@ -12,7 +11,7 @@ from docker.models.images import Image
 
 from environment.console import Progress
 from environment.engine import ensure_engine, find_engine
-from environment.errors import EngineUnavailable, ToolUnavailable
+from environment.errors import ToolUnavailable
 from environment.images import LABEL, ImageSet, ensure_images
 from environment.locks import SETUP_FOLDER
 from environment.ownership import Owner
@@ -80,7 +79,7 @@ def up(progress: Progress) -> int:
 
 def down(progress: Progress) -> int:
     """Remove what `up` left running, and what dead runs left."""
-    client = _engine_that_answers()
+    client = find_engine()
     if client is None:
         progress.line("No Docker engine answers, so nothing of ours runs.")
         return 0
@@ -107,26 +106,17 @@ def fixtures(progress: Progress, arguments: Sequence[str]) -> int:
 
 def clean(progress: Progress) -> int:
     """Remove the containers, the images, the wheels, the evidence and the tools' caches."""
-    client = _engine_that_answers()
-    if client is not None:
-        down(progress)
-        for image in client.images.list(all=False, filters={"label": LABEL}):
-            _remove_image(client, image, progress)
     folders = [REPO_ROOT / "artifacts", SETUP_FOLDER, *(REPO_ROOT / name for name in _CACHES)]
     for folder in (*folders, *REPO_ROOT.glob("services/**/wheelhouse")):
         if folder.is_dir():
             shutil.rmtree(folder)
             progress.line(f"removed {folder.relative_to(REPO_ROOT)}/")
+    client = find_engine()  # one that does not run is not started for this
+    if client is not None:
+        down(progress)
+        for image in client.images.list(filters={"label": LABEL}):
+            _remove_image(client, image, progress)
     return 0
-
-
-def _engine_that_answers() -> docker.DockerClient | None:
-    """Cleaning up installs nothing."""
-    try:
-        return find_engine()
-    except EngineUnavailable as error:
-        print(error, file=sys.stderr)
-        return None
 
 
 def _remove_image(client: docker.DockerClient, image: Image, progress: Progress) -> None:
