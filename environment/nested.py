@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -97,19 +98,27 @@ class NestedRun:
 
     def objects(self) -> list[str]:
         """Name every container, network and volume of the run that is on the engine now."""
-        client = docker.from_env()
-        try:
-            named = [f"container {c.name}" for c in client.containers.list(all=True)]
+        with closing(docker.from_env()) as client:
+            named = [f"container {c.name} {c.status}" for c in client.containers.list(all=True)]
             named += [f"network {n.name}" for n in client.networks.list()]
             named += [f"volume {v.name}" for v in client.volumes.list()]
-        finally:
-            client.close()
         return sorted(name for name in named if self.run_id in name)
+
+    def wait_gone(self, *, timeout_s: float) -> None:
+        """Wait until nothing of the run is on the engine any more. ``WaitTimeout``: what is."""
+
+        def probe() -> bool:
+            left = self.objects()
+            if left:
+                raise NotYet(", ".join(left))
+            return True
+
+        wait_for(f"nothing to be left of {self.run_id}", probe, timeout_s=timeout_s)
 
     def _made(self, containers: int) -> list[str]:
         made = self.objects()
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"the nested run ended early: {self.output[-3000:]}")
-        if sum(name.startswith("container ") for name in made) < containers:
+        if sum(name.endswith(" running") for name in made) < containers:
             raise NotYet(str(made))
         return made

@@ -70,6 +70,13 @@ def nothing_left(context: Context) -> None:
     )
 
 
+@then("within {limit_s:d} seconds nothing of it is left: no container, no network, no volume")
+def nothing_left_soon(context: Context, limit_s: int) -> None:
+    """Wait for the same: what a killed run had to leave, others take away (FR-010)."""
+    nested: NestedRun = context.run.notes["nested"]
+    nested.wait_gone(timeout_s=context.session.settings.timeout(limit_s))
+
+
 @then("this scenario fails on purpose")
 def fails_on_purpose(_context: Context) -> None:
     """Fail: a nested run needs a scenario that does."""

@@ -17,3 +17,9 @@ Feature: A run takes everything away that it brought, however it ends
     When that run is sent SIGTERM
     Then it has failed, and said where the evidence lies
     And nothing of it is left: no container, no network, no volume
+
+  @fr-010
+  Scenario: a run that is killed
+    Given another run of the suite has its containers up, in a scenario that lasts
+    When that run is sent SIGKILL
+    Then within 30 seconds nothing of it is left: no container, no network, no volume
