@@ -37,6 +37,7 @@ from services.contracts import FragmentProcessed
 
 MAX_RESTARTS = 3
 RESTART_PAUSE_S = 0.5
+LAST_WORDS_S = 1.0
 _log = get_logger()
 
 
@@ -101,6 +102,9 @@ class DubbedStream:
                 self._metrics.worker_restarts.inc()
                 self._log.warning("worker_replaced", reason=end.reason, restart=restarts)
                 await asyncio.sleep(RESTART_PAUSE_S)
+            if end.ok and self._tasks:
+                # The last segment's acknowledgement is still on its way.
+                await asyncio.wait(self._tasks, timeout=LAST_WORDS_S)
             self._conclude(end)
         finally:
             for task in self._tasks:

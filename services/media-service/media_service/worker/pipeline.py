@@ -50,6 +50,7 @@ class Pipeline:
         self._tell = tell
         self._segments = SegmentQueue()
         self._video = VideoQueue()
+        self._ending = threading.Lock()
         self.done = threading.Event()
         self.exit_code = 1
         self._ingest = Ingest(start, self._video, self)
@@ -87,9 +88,14 @@ class Pipeline:
 
     def fail(self, error: StreamError) -> None:
         """Give the stream up."""
-        if not self.done.is_set():
-            self._tell(Failed(error.reason, str(error), error.retryable))
-            self.done.set()
+        self._end(Failed(error.reason, str(error), error.retryable), exit_code=1)
+
+    def _end(self, report: Failed | Finished, *, exit_code: int) -> None:
+        with self._ending:
+            if not self.done.is_set():
+                self._tell(report)
+                self.exit_code = exit_code
+                self.done.set()
 
     def _read(self) -> None:
         reason = self._ingest.run()
@@ -98,10 +104,7 @@ class Pipeline:
 
     def _publish(self) -> None:
         self._egress.run()
-        if not self.done.is_set():
-            self._tell(Finished(time.time()))
-            self.exit_code = 0
-            self.done.set()
+        self._end(Finished(time.time()), exit_code=0)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -1,0 +1,342 @@
+"""One stream's life, with a worker and an STS that do as the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from media_service.discovery import Discovery, PublishedPath
+from media_service.http_api import HttpApi
+from media_service.metrics import Metrics
+from media_service.protocol import (
+    Began,
+    Command,
+    Failed,
+    Finished,
+    Heartbeat,
+    Hello,
+    InputEnded,
+    Message,
+    Opened,
+    OutputConnected,
+    Released,
+    Result,
+    SegmentCut,
+    Start,
+)
+from media_service.settings import Settings
+from media_service.stream import DubbedStream
+from media_service.sts_client import StsClient
+from media_service.sts_errors import StsError, StsTimeoutError, StsUnavailableError
+from media_service.sts_stream import Fragment
+from media_service.supervisor import MAX_PAST_STREAMS, Supervisor, stream_id_for
+from media_service.worker_process import WorkerFrozenError, WorkerPool
+from services.contracts import DubbedAudio, FragmentProcessed
+
+SOURCE = PublishedPath("live/a/in", "a", "source", 1000.0, ("H264", "MPEG-4 Audio"))
+FROZEN = object()
+Script = Sequence[Message | object]
+
+
+def cut(number: int, *, tail: bool = False) -> SegmentCut:
+    pcm = b"" if tail else bytes(4 * 4800)
+    return SegmentCut(number, 6.0 * number, 0.1, time.time(), tail, pcm)
+
+
+def released(number: int, outcome: Any = "dubbed") -> Released:
+    return Released(number, time.time(), outcome, 6.0 * number + 0.1, 0.0)
+
+
+OPENING: Script = (
+    Hello(7),
+    Opened("h264", 64, 64, 30.0, "aac", 48_000, 2),
+    Began(1001.0, 0.0, 0.3),
+)
+
+
+class FakeWorker:
+    """Tells its script; a ``Released`` waits for the result of its segment."""
+
+    def __init__(self, script: Script) -> None:
+        self.pid = 7
+        self.exit_code: int | None = None
+        self.commands: list[Command] = []
+        self._script = list(script)
+        self._changed = asyncio.Condition()
+
+    @property
+    def results(self) -> dict[int, Result]:
+        return {c.number: c for c in self.commands if isinstance(c, Result)}
+
+    async def send(self, command: Command) -> None:
+        async with self._changed:
+            self.commands.append(command)
+            self._changed.notify_all()
+
+    async def receive(self) -> Message | None:
+        if not self._script:
+            return None
+        message = self._script.pop(0)
+        if message is FROZEN:
+            raise WorkerFrozenError
+        if isinstance(message, Released):
+            number = message.number
+            async with asyncio.timeout(5), self._changed:
+                await self._changed.wait_for(lambda: number in self.results)
+        return cast(Message, message)
+
+    def kill(self) -> None:
+        self.exit_code = -9
+
+    async def close(self) -> int:
+        self.exit_code = self.exit_code or 0
+        return self.exit_code
+
+
+class FakeSts:
+    """Stands for client and stream in one."""
+
+    connected = True
+    url = "http://sts"
+    session = "s"
+
+    def __init__(self, answer: Callable[[Fragment], FragmentProcessed]) -> None:
+        self.given_up = asyncio.Event()
+        self._answer = answer
+        self.applied_ids: list[object] = []
+        self.closed = False
+
+    async def open_stream(self, _: str) -> FakeSts:
+        return self
+
+    async def dub(self, fragment: Fragment, *, within_s: float, **told: Any) -> FragmentProcessed:
+        assert 29 < within_s <= 30
+        told["sent"]()
+        told["acked"]()
+        return self._answer(fragment)
+
+    async def applied(self, fragment_id: object) -> None:
+        self.applied_ids.append(fragment_id)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def answer(fragment: Fragment, **changes: Any) -> FragmentProcessed:
+    return FragmentProcessed.model_validate(
+        {
+            "fragment_id": fragment.fragment_id,
+            "stream_id": "s",
+            "sequence_number": fragment.number,
+            "status": "success",
+            "dubbed_audio": DubbedAudio.from_pcm(fragment.pcm, sample_rate_hz=48_000, channels=2),
+            "transcript": "one",
+            "translated_text": "uno",
+            "processing_time_ms": 5,
+            **changes,
+        }
+    )
+
+
+class Trial:
+    """One stream between fakes."""
+
+    def __init__(
+        self, *scripts: Script, answer: Callable[[Fragment], FragmentProcessed] = answer
+    ) -> None:
+        self.workers = [FakeWorker(script) for script in scripts]
+        self.metrics = Metrics()
+        self.sts = FakeSts(answer)
+        self._left = iter(self.workers)
+        self.stream = DubbedStream(
+            "a-1",
+            SOURCE,
+            settings=Settings(),
+            sts=cast(StsClient, self.sts),
+            metrics=self.metrics,
+            workers=cast(WorkerPool, self),
+        )
+
+    async def take(self) -> FakeWorker:
+        return next(self._left)
+
+    async def run(self) -> None:
+        async with asyncio.timeout(10):
+            await self.stream.run()
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"media_service_{name}", labels)
+
+
+async def test_a_stream_is_dubbed_and_reported() -> None:
+    trial = Trial(
+        [
+            *OPENING,
+            cut(0),
+            OutputConnected(1010.0, 7.3),
+            released(0),
+            InputEnded("end_of_stream"),
+            cut(1, tail=True),
+            Heartbeat(1.5, 30.0, 60_000_000, 0, 900, 1400, 1010.2, 1040.0, 30.03),
+            Finished(1041.0),
+        ]
+    )
+    await trial.run()
+    report = trial.stream.report
+    assert (report.state, report.error, report.time_zero_s) == ("finished", None, 0.0)
+    first, tail = report.segments
+    assert (first.outcome, first.reason, first.transcript) == ("dubbed", None, "one")
+    assert first.sent_at is not None
+    assert first.released_at is not None
+    assert (tail.fragment_id, tail.reason) == (None, "tail")
+    assert report.output is not None
+    assert (report.output.delay_s, report.output.video_packets) == (7.3, 900)
+    assert report.worker is not None
+    assert (report.worker.pid, report.worker.rss_bytes, report.worker.exit_code) == (
+        7,
+        60_000_000,
+        0,
+    )
+    assert trial.sts.closed
+    assert len(trial.sts.applied_ids) == 1
+    start = trial.workers[0].commands[0]
+    assert isinstance(start, Start)
+    assert start.input_url.endswith("/live/a/in")
+    assert start.output_url.endswith("/live/a/out")
+    assert trial.value("av_skew_seconds", stream_id="a-1") == 0
+    trial.stream.forget()
+    assert trial.value("av_skew_seconds", stream_id="a-1") is None
+
+
+def failing(error: StsError) -> Callable[[Fragment], FragmentProcessed]:
+    def fail(_: Fragment) -> FragmentProcessed:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (failing(StsTimeoutError()), "timeout"),
+        (failing(StsUnavailableError()), "sts_unavailable"),
+        (lambda f: answer(f, transcript=" ", translated_text=""), "no_speech"),
+        (
+            lambda f: answer(
+                f,
+                status="failed",
+                dubbed_audio=None,
+                error={"code": "MODEL_ERROR", "message": "x", "retryable": True},
+            ),
+            "sts_failed",
+        ),
+    ],
+)
+async def test_the_original_goes_out_where_nothing_else_can(
+    reply: Callable[[Fragment], FragmentProcessed], reason: str
+) -> None:
+    trial = Trial([*OPENING, cut(0), released(0, "original"), Finished(1.0)], answer=reply)
+    await trial.run()
+    segment = trial.stream.report.segments[0]
+    assert (segment.outcome, segment.reason) == ("original", reason)
+    assert trial.workers[0].results[0].outcome == "original"
+    assert trial.value("fragments_fallback_total", reason=reason) == 1
+
+
+async def test_a_frozen_worker_is_replaced_and_the_timeline_goes_on() -> None:
+    trial = Trial([*OPENING, cut(0), cut(1), FROZEN], [*OPENING, Finished(1.0)])
+    await trial.run()
+    assert trial.stream.report.state == "finished"
+    assert trial.workers[0].exit_code == -9
+    assert trial.value("worker_restarts_total") == 1
+    start = trial.workers[1].commands[0]
+    assert isinstance(start, Start)
+    assert (start.zero_s, start.first_number) == (0.0, 2)
+
+
+@pytest.mark.parametrize("gone", ["source", "input"])
+async def test_a_worker_is_not_replaced_once_there_is_nothing_to_read(gone: str) -> None:
+    trial = Trial([*OPENING, *([InputEnded("end_of_stream")] if gone == "input" else []), FROZEN])
+    trial.stream.still_published = gone != "source"
+    await trial.run()
+    assert trial.stream.report.state == "failed"
+    assert trial.value("stream_failures_total", reason="worker_frozen") == 1
+
+
+async def test_a_worker_that_keeps_dying_fails_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media_service.stream.RESTART_PAUSE_S", 0.0)
+    trial = Trial(*([*OPENING] for _ in range(4)))
+    await trial.run()
+    assert trial.stream.report.error == "the worker process died"
+    assert trial.value("worker_restarts_total") == 3
+
+
+async def test_a_stream_that_cannot_be_dubbed_fails_for_good() -> None:
+    trial = Trial([Hello(7), Failed("no_audio", "audio track required for dubbing", False)])
+    await trial.run()
+    assert trial.stream.report.state == "failed"
+    assert trial.stream.report.error == "audio track required for dubbing"
+    assert trial.value("stream_failures_total", reason="no_audio") == 1
+
+
+class Scripted(WorkerPool):
+    """Gives every stream a worker that finishes at once."""
+
+    async def take(self) -> Any:
+        return FakeWorker([Hello(7), Finished(1.0)])
+
+
+async def test_each_publication_is_one_stream_and_old_ones_are_forgotten() -> None:
+    metrics = Metrics()
+    sts = cast(StsClient, FakeSts(answer))
+    supervisor = Supervisor(Settings(), sts, metrics, Scripted())
+    for number in range(MAX_PAST_STREAMS + 5):
+        path = PublishedPath("live/a/in", "a", f"source {number}", 1.0)
+        await supervisor.reconcile([path])
+        await supervisor.reconcile([path])
+        async with asyncio.timeout(5):
+            while supervisor.active:  # noqa: ASYNC110 - what is watched has no event
+                await asyncio.sleep(0)
+    await supervisor.reconcile([])
+    assert len(supervisor.reports) == MAX_PAST_STREAMS
+    assert len({report.stream_id for report in supervisor.reports}) == MAX_PAST_STREAMS
+    supervisor.count_streams()
+    assert metrics.registry.get_sample_value("media_service_streams", {"state": "finished"}) == 50
+
+
+def test_a_streams_id_is_fit_for_a_url() -> None:
+    assert stream_id_for("a b/c?d").startswith("a-b-c-d-")
+    assert len(stream_id_for("x" * 500)) < 200
+
+
+async def test_the_http_api() -> None:
+    metrics = Metrics()
+    sts = cast(StsClient, FakeSts(answer))
+    supervisor = Supervisor(Settings(), sts, metrics, Scripted())
+    discovery = Discovery("http://media-server", supervisor.reconcile)
+    application = HttpApi(supervisor, sts, discovery, metrics).application()
+    async with TestClient(TestServer(application)) as client:
+        assert (await client.get("/ready")).status == 503
+        discovery.reachable = True
+        assert (await client.get("/ready")).status == 200
+        health = await (await client.get("/health")).json()
+        assert health["status"] == "healthy"
+        assert health["sts"] == {"url": "http://sts", "connected": True, "session": "s"}
+        assert health["media_server"] == {"url": "http://media-server", "reachable": True}
+        await supervisor.reconcile([SOURCE])
+        listed = (await (await client.get("/v1/streams")).json())["streams"]
+        assert [stream["path_in"] for stream in listed] == ["live/a/in"]
+        one = await client.get(f"/v1/streams/{listed[0]['stream_id']}")
+        assert (await one.json())["path_out"] == "live/a/out"
+        absent = await client.get(f"/v1/streams/{uuid4()}")
+        assert absent.status == 404
+        assert "no stream" in (await absent.json())["error"]
+        text = await (await client.get("/metrics")).text()
+        assert 'media_service_fragments_fallback_total{reason="timeout"} 0.0' in text
+        await supervisor.stop()
