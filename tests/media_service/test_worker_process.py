@@ -65,3 +65,23 @@ async def test_a_spare_process_is_kept_and_a_dead_one_not_given_out() -> None:
         worker.kill()
         async with asyncio.timeout(5):
             await worker.close()
+
+
+async def test_a_server_that_accepts_and_says_nothing_freezes_one_process_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    clip = make_clip(tmp_path / "clip.flv", seconds=1)
+    worker = await WorkerProcess.spawn()
+    await worker.send(Start(str(clip), f"rtmp://127.0.0.1:{port}/live/a/out", 1.0, -2.0, 0.0))
+    monkeypatch.setattr("media_service.worker_process.HEARTBEAT_TIMEOUT_S", 1.5)
+    with pytest.raises(WorkerFrozenError):
+        await last_words(worker)
+    worker.kill()
+    assert await worker.close() == -signal.SIGKILL
+    server.close()
