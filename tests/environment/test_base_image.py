@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from environment import base_image, debian
+from environment import base_image, debian, registry
 from environment.console import Progress
 from environment.errors import ImageUnavailable
 from environment.registry import Registry
@@ -20,6 +20,7 @@ OWN = f"{base_image.REPOSITORY}:{base_image.recipe_hash()}"
 @pytest.fixture(autouse=True)
 def no_mmdebstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(base_image, "SETUP_FOLDER", tmp_path)
+    monkeypatch.setattr(registry, "SETUP_FOLDER", tmp_path / ".setup")
     monkeypatch.setattr(shutil, "which", lambda _name: "/usr/bin/mmdebstrap")
     monkeypatch.setattr(
         base_image, "_debootstrap", lambda archive, _step: archive.write_bytes(b"tar")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from environment import base_image, images
+from environment import base_image, images, registry
 from environment.build_context import Source, take_snapshot
 from environment.console import Progress
 from environment.errors import ImageUnavailable
@@ -30,6 +30,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(images, constant, Source(known.name, known.folder, tmp_path))
     monkeypatch.setattr(images, "SETUP_FOLDER", tmp_path / ".setup")
     monkeypatch.setattr(base_image, "SETUP_FOLDER", tmp_path / ".setup")
+    monkeypatch.setattr(registry, "SETUP_FOLDER", tmp_path / ".setup")
     return tmp_path
 
 
