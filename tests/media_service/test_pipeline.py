@@ -26,7 +26,7 @@ from media_service.protocol import (
     SegmentCut,
     Start,
 )
-from media_service.worker.egress import OUTPUT_OFFSET_S
+from media_service.worker.output import OUTPUT_OFFSET_S
 from media_service.worker.pacer import Pacer
 from media_service.worker.pipeline import Pipeline
 from tests.media_service.clips import RATE, clicks, make_clip

@@ -6,51 +6,35 @@ exactly the sample at which that segment was cut (021, FR-036).
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import av
-from av.audio.stream import AudioStream
-from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from media_service.audio_format import (
-    BYTES_PER_FRAME,
-    CHANNELS,
-    SAMPLE_RATE_HZ,
-    seconds_of,
-)
+from media_service.audio_format import seconds_of
 from media_service.protocol import Result
 from media_service.worker.errors import StreamError
-from media_service.worker.fit import fit, make_frame
+from media_service.worker.fit import fit
+from media_service.worker.output import (
+    OUTPUT_OFFSET_S,
+    AudioEncoder,
+    Muxer,
+    Output,
+    OutputState,
+)
 from media_service.worker.pacer import Pacer, Stall
 from media_service.worker.segmenter import Segment
-from media_service.worker.waiting_room import SegmentQueue, VideoQueue
+from media_service.worker.waiting_room import SegmentQueue, Upcoming, VideoQueue
 
-OUTPUT_OFFSET_S = 0.1
-"""Added to every time: the encoder's priming and early pictures lie before zero."""
-LEAD_S = 0.2
-"""The output's reserve against jitter, taken once at its start."""
+RESERVE_S = 1.8
+"""The output begins this long after the first segment's cut at the earliest: what STS takes
+varies, and a result that comes within this time never stalls the output."""
+MIN_LEAD_S = 0.2
+"""The reserve where the first result took longer than that."""
 HOLD_INTERVAL_S = 0.5
 """How often the first picture is sent before its own time."""
-AAC_BIT_RATE = 128_000
-AAC_FRAME_SAMPLES = 1024
-
-
-@dataclass
-class OutputState:
-    """What has gone out so far; written by the egress, read by the heartbeat."""
-
-    video_packets: int = 0
-    audio_packets: int = 0
-    first_packet_at: float | None = None
-    last_packet_at: float | None = None
-    duration_s: float = 0.0
-    sending_since: float | None = None
 
 
 class EgressEvents(Protocol):
@@ -80,7 +64,7 @@ class Egress:
         self._events = events
         self.pacer = pacer
         self.state = OutputState()
-        self._output: _Output | None = None
+        self._output: Output | None = None
         self._zero_s = 0.0
         self._held_until_s: float | None = None
         self._paced_to_s = float("-inf")
@@ -91,7 +75,7 @@ class Egress:
         Nothing is sent yet: the connection is made with the first segment.
         """
         if self._output is None:
-            self._output = _Output(self._url, template)
+            self._output = Output(self._url, template)
 
     def set_size(self, width: int, height: int) -> None:
         """Say how large the pictures are; without effect once the output has begun."""
@@ -109,12 +93,12 @@ class Egress:
             return
         if self._output is None:
             raise StreamError("no_video", "video track required for dubbing: none was seen")
-        first, _ = upcoming
         try:
             with self._output.container:
                 muxer = self._output.begin(self.state)
-                self._held_until_s = seconds_of(first.start_samples)
-                self.pacer.start(self._held_until_s, lead_s=LEAD_S)
+                self._held_until_s = seconds_of(upcoming.segment.start_samples)
+                waited_s = time.monotonic() - upcoming.cut_at
+                self.pacer.start(self._held_until_s, lead_s=max(MIN_LEAD_S, RESERVE_S - waited_s))
                 self._events.output_connected()
                 self._send(upcoming, muxer)
                 # Closing talks to the server too, and must not take for ever.
@@ -125,10 +109,10 @@ class Egress:
                 "output_failed", f"cannot publish to {self._url}: {error}", retryable=True
             ) from error
 
-    def _send(self, upcoming: tuple[Segment, Result | None] | None, muxer: _Muxer) -> None:
-        encoder = _AudioEncoder(muxer.audio)
+    def _send(self, upcoming: Upcoming | None, muxer: Muxer) -> None:
+        encoder = AudioEncoder(muxer.audio)
         while upcoming is not None:
-            segment, result = upcoming
+            segment, result = upcoming.segment, upcoming.result
             start_s = seconds_of(segment.start_samples)
             if encoder.position_samples is None:
                 encoder.position_samples = segment.start_samples
@@ -149,7 +133,7 @@ class Egress:
             muxer.send_audio(packet)
         self._send_video(None, muxer)
 
-    def _send_video(self, until_s: float | None, muxer: _Muxer) -> None:
+    def _send_video(self, until_s: float | None, muxer: Muxer) -> None:
         """Send the pictures that are decoded before ``until_s``, or all."""
         while (packet := self._video.peek()) is not None:
             decode_s = float((packet.dts or 0) * packet.time_base) - self._zero_s
@@ -162,7 +146,7 @@ class Egress:
             muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S - self._zero_s)
 
     def _hold(
-        self, packet: Packet[VideoStream], decode_s: float, until_s: float | None, muxer: _Muxer
+        self, packet: Packet[VideoStream], decode_s: float, until_s: float | None, muxer: Muxer
     ) -> None:
         """Send copies of the first picture for the time before it."""
         if self._held_until_s is None:
@@ -186,118 +170,6 @@ class Egress:
         stall = self.pacer.wait(position_s)
         if stall is not None:
             self._events.stalled(stall)
-
-
-class _Output:
-    """The output before it is connected: its container and its two tracks."""
-
-    def __init__(self, url: str, template: VideoStream) -> None:
-        self.container = av.open(
-            url,
-            "w",
-            format="flv",
-            options={"flvflags": "no_duration_filesize", "flush_packets": "1"},
-        )
-        # The template's memory goes with its input: it is read here or never.
-        self._video = self.container.add_stream_from_template(template)
-        self._audio = self.container.add_stream(
-            "aac", rate=SAMPLE_RATE_HZ, layout="stereo", options={"aac_coder": "fast"}
-        )
-        self._audio.codec_context.bit_rate = AAC_BIT_RATE
-        self._begun = False
-        self._changing = threading.Lock()
-
-    def set_size(self, width: int, height: int) -> None:
-        with self._changing:
-            if not self._begun:
-                self._video.codec_context.width = width
-                self._video.codec_context.height = height
-
-    def begin(self, state: OutputState) -> _Muxer:
-        """Connect; blocks, and holds the interpreter, for as long as the server takes."""
-        with self._changing:
-            self._begun = True
-        self.container.start_encoding()
-        return _Muxer(self.container, self._video, self._audio, state)
-
-
-class _Muxer:
-    """The two tracks of the open output."""
-
-    def __init__(
-        self,
-        output: OutputContainer,
-        video: VideoStream,
-        audio: AudioStream,
-        state: OutputState,
-    ) -> None:
-        self._output = output
-        self._video = video
-        self.audio = audio
-        self._state = state
-
-    def send_video(self, packet: Packet[VideoStream], *, shift_s: float) -> None:
-        shift = round(shift_s / packet.time_base)
-        packet.pts = None if packet.pts is None else packet.pts + shift
-        packet.dts = None if packet.dts is None else packet.dts + shift
-        packet.stream = self._video
-        self._send(packet)
-        self._state.video_packets += 1
-
-    def send_audio(self, packet: Packet[AudioStream]) -> None:
-        shift = round(OUTPUT_OFFSET_S / packet.time_base)
-        packet.pts = None if packet.pts is None else packet.pts + shift
-        packet.dts = packet.pts
-        self._send(packet)
-        self._state.audio_packets += 1
-
-    def _send(self, packet: Packet[VideoStream] | Packet[AudioStream]) -> None:
-        end = (packet.pts or 0) + (packet.duration or 0)
-        end_s = float(end * packet.time_base)
-        state = self._state
-        state.sending_since = time.monotonic()
-        self._output.mux_one(packet)
-        state.sending_since = None
-        state.duration_s = max(state.duration_s, end_s - OUTPUT_OFFSET_S)
-        state.last_packet_at = time.time()
-        if state.first_packet_at is None:
-            state.first_packet_at = state.last_packet_at
-
-
-class _AudioEncoder:
-    """Encodes an unbroken run of samples; what does not fill a frame waits for the next call."""
-
-    def __init__(self, stream: AudioStream) -> None:
-        self._stream = stream
-        self._remainder = b""
-        self.position_samples: int | None = None
-        """The sample that the next call's audio begins at, counted from time zero."""
-
-    def encode(self, pcm: bytes) -> Iterator[tuple[Packet[AudioStream], float]]:
-        """Yield each packet that is complete, with the time at which it starts."""
-        start = self.position_samples or 0
-        self.position_samples = start + len(pcm) // BYTES_PER_FRAME
-        pts = start - len(self._remainder) // BYTES_PER_FRAME
-        view = memoryview(self._remainder + pcm)
-        step = AAC_FRAME_SAMPLES * BYTES_PER_FRAME
-        whole = len(view) - len(view) % step
-        self._remainder = bytes(view[whole:])
-        for offset in range(0, whole, step):
-            yield from self._encoded(view[offset : offset + step], pts)
-            pts += AAC_FRAME_SAMPLES
-
-    def finish(self) -> Iterator[tuple[Packet[AudioStream], float]]:
-        """Yield what is left in the encoder."""
-        if self._remainder:
-            pts = (self.position_samples or 0) - len(self._remainder) // BYTES_PER_FRAME
-            yield from self._encoded(memoryview(self._remainder), pts)
-        for packet in self._stream.encode(None):
-            yield packet, float((packet.pts or 0) * packet.time_base)
-
-    def _encoded(self, pcm: memoryview, pts: int) -> Iterator[tuple[Packet[AudioStream], float]]:
-        frame = make_frame(pcm, rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, pts=pts)
-        for packet in self._stream.encode(frame):
-            yield packet, float((packet.pts or 0) * packet.time_base)
 
 
 def _audio_of(segment: Segment, result: Result | None) -> bytes:

@@ -23,9 +23,10 @@ from media_service.protocol import (
     Stalled,
     Start,
 )
-from media_service.worker.egress import Egress, OutputState
+from media_service.worker.egress import Egress
 from media_service.worker.errors import StreamError
 from media_service.worker.ingest import Ingest
+from media_service.worker.output import OutputState
 from media_service.worker.pacer import Pacer, Stall
 from media_service.worker.segmenter import Segment
 from media_service.worker.source import Source
@@ -46,9 +47,8 @@ class Pipeline:
     def __init__(
         self, start: Start, tell: Callable[[Report], None], pacer: Pacer | None = None
     ) -> None:
-        self._start = start
         self._tell = tell
-        self._segments = SegmentQueue()
+        self._segments = SegmentQueue(start.result_timeout_s + RESULT_GRACE_S)
         self._video = VideoQueue()
         self._ending = threading.Lock()
         self.done = threading.Event()
@@ -130,8 +130,7 @@ class Pipeline:
 
     def segment_cut(self, segment: Segment) -> None:
         """Queue a segment for output, then offer it for dubbing."""
-        decide_by = time.monotonic() + self._start.result_timeout_s + RESULT_GRACE_S
-        self._segments.put(segment, decide_by=decide_by)
+        self._segments.put(segment)
         self._tell(
             SegmentCut(
                 number=segment.number,

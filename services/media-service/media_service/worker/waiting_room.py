@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from media_service.protocol import Result
@@ -58,22 +59,35 @@ class VideoQueue:
             return packet
 
 
-class SegmentQueue:
-    """Segments in order, each with its result as soon as that is known."""
+@dataclass(frozen=True)
+class Upcoming:
+    """The next segment, what is to go out for it, and the monotonic time of its cut."""
 
-    def __init__(self) -> None:
+    segment: Segment
+    result: Result | None
+    cut_at: float
+
+
+class SegmentQueue:
+    """Segments in order, each with its result as soon as that is known.
+
+    Without a result ``timeout_s`` after its cut, a segment's original goes out.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._segments: deque[tuple[Segment, float]] = deque()
         self._results: dict[int, Result] = {}
         self._next_number = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, segment: Segment, *, decide_by: float) -> None:
-        """Append a segment; without a result at monotonic ``decide_by`` its original goes out."""
+    def put(self, segment: Segment) -> None:
+        """Append a segment that has just been cut."""
         with self._changed:
             if len(self._segments) >= MAX_SEGMENTS:
                 raise StreamError("segment_backlog_full", "too many segments wait for output")
-            self._segments.append((segment, decide_by))
+            self._segments.append((segment, time.monotonic()))
             self._changed.notify_all()
 
     def resolve(self, result: Result) -> bool:
@@ -91,18 +105,19 @@ class SegmentQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def next(self) -> tuple[Segment, Result | None] | None:
+    def next(self) -> Upcoming | None:
         """Wait for the next segment and its result; None at the end of the stream."""
         with self._changed:
             self._changed.wait_for(lambda: self._segments or self._closed)
             if not self._segments:
                 return None
-            segment, decide_by = self._segments[0]
+            segment, cut_at = self._segments[0]
             number = segment.number
             if not segment.tail:
                 self._changed.wait_for(
-                    lambda: number in self._results, timeout=decide_by - time.monotonic()
+                    lambda: number in self._results,
+                    timeout=cut_at + self._timeout_s - time.monotonic(),
                 )
             self._segments.popleft()
             self._next_number = number + 1
-            return segment, self._results.pop(number, None)
+            return Upcoming(segment, self._results.pop(number, None), cut_at)
