@@ -19,6 +19,7 @@ from environment.production import ProductionStack
 from environment.reaper import reap, remove_kept, sweep
 from environment.settings import REPO_ROOT, Settings, load_settings
 from environment.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
+from environment.wheelhouse import LABEL as WHEELS_LABEL
 
 CLIP = "fixtures/streams/30s-english-counting.mp4"
 _CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
@@ -114,6 +115,8 @@ def clean(progress: Progress) -> int:
     client = find_engine()  # one that does not run is not started for this
     if client is not None:
         down(progress)
+        for container in client.containers.list(all=True, filters={"label": WHEELS_LABEL}):
+            container.remove(force=True, v=True)
         for image in client.images.list(filters={"label": LABEL}):
             _remove_image(client, image, progress)
     return 0

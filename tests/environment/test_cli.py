@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from docker.errors import APIError
 
@@ -76,3 +79,41 @@ def test_cleaning_up_never_starts_an_engine(
 ) -> None:
     monkeypatch.setattr(commands, "find_engine", lambda: None)
     assert cli.main(["down"]) == 0
+
+
+def test_clean_removes_what_was_made_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for made in (
+        "artifacts/run",
+        ".setup",
+        ".mypy_cache",
+        "services/sts-service/wheelhouse",
+        "services/mediamtx/offline/wheelhouse",
+        "services/sts-service/sts_service",
+        ".venv",
+    ):
+        (tmp_path / made).mkdir(parents=True)
+    removed: list[str] = []
+    client = SimpleNamespace(
+        containers=SimpleNamespace(list=lambda **_options: []),
+        images=SimpleNamespace(
+            list=lambda **_options: [SimpleNamespace(tags=["dubspec/base:1", "dubspec/base:2"])],
+            remove=removed.append,
+        ),
+    )
+    monkeypatch.setattr(commands, "REPO_ROOT", tmp_path)
+    monkeypatch.setattr(commands, "SETUP_FOLDER", tmp_path / ".setup")
+    monkeypatch.setattr(commands, "find_engine", lambda: client)
+    monkeypatch.setattr(commands, "down", lambda _progress: 0)
+    assert cli.main(["clean"]) == 0
+    assert removed == ["dubspec/base:1", "dubspec/base:2"]
+    assert not (tmp_path / "artifacts").exists()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        ".venv",
+        "mediamtx",
+        "offline",
+        "services",
+        "sts-service",
+        "sts_service",
+    ]
