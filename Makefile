@@ -1,5 +1,5 @@
 # Thin on purpose: `python -m environment` knows how; this knows what belongs together.
-# ARGS reaches behave, pytest, the bench or the mutants: make e2e ARGS="--tags=@us1"
+# ARGS reaches behave, pytest, the fixtures, the bench and the mutants: make e2e ARGS="--tags=@us1"
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -46,7 +46,7 @@ images: $(READY) ## Pull or build the images
 	@$(PY) -m environment images
 
 fixtures: $(READY) ## Make the clips in fixtures/streams anew
-	@$(PY) -m environment fixtures
+	@$(PY) -m environment fixtures $(ARGS)
 
 config: $(READY) ## Print every environment variable, its value and its meaning
 	@$(PY) -m environment config

@@ -39,15 +39,17 @@ def build_parser() -> argparse.ArgumentParser:
     add("up", "start the system and leave it running")
     add("down", "remove what `up` left running, and what dead runs left")
     add("config", "print every environment variable, its value and its meaning")
-    make = add("fixtures", "make the clips in fixtures/streams anew")
-    make.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to the program")
+    add("fixtures", "make the clips in fixtures/streams anew; further options are passed on")
     add("clean", "remove containers, images, wheels, evidence and caches")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status, or 2 with one line on stderr when it cannot be done."""
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments, further = parser.parse_known_args(argv)
+    if further and arguments.command != "fixtures":
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     progress = Progress()
     run: dict[str, Callable[[], int]] = {
         "setup": lambda: commands.setup(progress, arguments.purpose),
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "up": lambda: commands.up(progress),
         "down": lambda: commands.down(progress),
         "config": commands.config,
-        "fixtures": lambda: commands.fixtures(progress, arguments.arguments),
+        "fixtures": lambda: commands.fixtures(progress, further),
         "clean": lambda: commands.clean(progress),
     }
     try:

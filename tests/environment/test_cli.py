@@ -117,3 +117,16 @@ def test_clean_removes_what_was_made_and_nothing_else(
         "sts-service",
         "sts_service",
     ]
+
+
+def test_the_fixtures_program_gets_its_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+    monkeypatch.setattr(commands, "fixtures", lambda _progress, further: given.append(further) or 0)
+    assert cli.main(["fixtures", "--check"]) == 0
+    assert given == [["--check"]]
+
+
+def test_other_commands_take_no_strange_options() -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["down", "--check"])
+    assert ended.value.code == 2
