@@ -264,6 +264,18 @@ async def test_an_event_that_breaks_the_contract_is_counted_and_survived(
     assert value(metrics, "wire_violations_total") == 2
 
 
+async def test_a_result_that_breaks_the_contract_fails_its_fragment_at_once(
+    stream: StsStream, sts: FakeSts
+) -> None:
+    async def blunder(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
+        await fake.acknowledge(connection, data)
+        await fake.process(connection, data, processing_time_ms=-1)
+
+    sts.answer = blunder
+    with pytest.raises(StsFailedError, match="INVALID_RESULT"):
+        await stream.dub(fragment(), within_s=5)
+
+
 async def test_a_stream_ends_with_its_completion(stream: StsStream, sts: FakeSts) -> None:
     await stream.dub(fragment(), within_s=5)
     async with asyncio.timeout(2):

@@ -171,6 +171,14 @@ class StsStream:
         """Whether an event without a stream_id is about a fragment of this stream."""
         return _fragment_id(event) in self._exchanges
 
+    def refuse(self, fragment_id: object) -> None:
+        """Fail a fragment whose result broke the contract: no better one will come."""
+        exchange = self._exchanges.get(_uuid(fragment_id) or UUID(int=0))
+        if exchange is not None:
+            exchange.fail(
+                StsFailedError("INVALID_RESULT", "it breaks the contract", retryable=False)
+            )
+
     async def take(self, event: WireModel) -> None:
         """Take an event of this stream."""
         match event:
@@ -330,9 +338,12 @@ class StsStream:
 
 
 def _fragment_id(event: WireModel) -> UUID | None:
-    identifier = getattr(event, "fragment_id", None)
+    return _uuid(getattr(event, "fragment_id", None))
+
+
+def _uuid(text: object) -> UUID | None:
     try:
-        return UUID(str(identifier)) if identifier is not None else None
+        return None if text is None else UUID(str(text))
     except ValueError:
         return None
 
