@@ -121,7 +121,12 @@ def test_clean_removes_what_was_made_and_nothing_else(
 
 def test_the_fixtures_program_gets_its_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[str]] = []
-    monkeypatch.setattr(commands, "fixtures", lambda _progress, further: given.append(further) or 0)
+
+    def fixtures(_progress: object, further: list[str]) -> int:
+        given.append(further)
+        return 0
+
+    monkeypatch.setattr(commands, "fixtures", fixtures)
     assert cli.main(["fixtures", "--check"]) == 0
     assert given == [["--check"]]
 
