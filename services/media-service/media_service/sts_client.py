@@ -181,8 +181,8 @@ class StsClient:
             self._metrics.wire_violations.inc()
             _log.error("sts_event_invalid", wire_event=event, error=str(error)[:500])
             if event == "fragment:processed" and isinstance(payload, dict):
-                for stream in self._streams.values():
-                    stream.refuse(payload.get("fragment_id"))
+                for known in self._streams.values():
+                    known.refuse(payload.get("fragment_id"))
             return
         stream = self._streams.get(getattr(parsed, "stream_id", None) or "")
         if stream is not None:
