@@ -83,11 +83,11 @@ def bystander_undisturbed(context: Context) -> None:
     """See every segment of it dubbed, and every container the process it was."""
     stack, notes = context.session.stack(), context.run.notes
     report = _stream(context, notes["bystander"], "finished")
-    outcomes = [s["outcome"] for s in report["segments"] if s["reason"] != "tail"]
+    ends = [(s["outcome"], s["reason"]) for s in report["segments"] if s["reason"] != "tail"]
     expect(
-        outcomes == ["dubbed"] * (BYSTANDER_S // 6) and not report["output"]["stalls"],
-        expected="both segments of the other stream dubbed, its output without a stall",
-        seen=report,
+        ends == [("dubbed", None)] * (BYSTANDER_S // 6),
+        expected="both segments of the other stream dubbed",
+        seen=ends,
         hint="media-service's log tells the life of each segment.",
     )
     for name, container in stack.containers.items():
