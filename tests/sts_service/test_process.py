@@ -16,7 +16,7 @@ import requests
 from services.contracts import FragmentAck, FragmentProcessed, StreamReady
 from sts_service.audio import to_pcm
 from tests.sts_service.probe import Probe, fragment, init
-from tests.sts_service.sounds import spoken
+from tests.sts_service.sounds import noise, spoken
 
 ROOT = Path(__file__).parents[2]
 MODULE = [sys.executable, "-m", "sts_service"]
@@ -34,10 +34,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        MODULE, env=environment(PORT=str(port), LOG_TRANSCRIPTS="true"), stdout=subprocess.PIPE
-    )
+def running(port: int, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
+    variables = environment(PORT=str(port), LOG_TRANSCRIPTS="true", **changes)
+    process = subprocess.Popen(MODULE, env=variables, stdout=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -76,6 +75,23 @@ async def test_sigterm_answers_the_fragment_in_hand_and_exits_0() -> None:
         output, _ = await asyncio.to_thread(process.communicate, timeout=10)
         assert process.returncode == 0
         assert b'"transcript": "seven"' in output
+        assert b'"event": "service_stopped"' in output
+
+
+async def test_sigterm_does_not_wait_beyond_the_grace() -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with running(port, SHUTDOWN_GRACE="0.2") as process:
+        await asyncio.to_thread(wait_healthy, url)
+        probe = await Probe(url).connect()
+        await probe.say("stream:init", init())
+        # Noise is what recognition takes longest for, all of it in native code.
+        await probe.say("fragment:data", fragment(0, to_pcm(noise(60).samples, channels=1)))
+        await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
+        process.send_signal(signal.SIGTERM)
+        output, _ = await asyncio.to_thread(process.communicate, timeout=5)
+        assert process.returncode == 0
+        assert b'"event": "fragments_given_up"' in output
         assert b'"event": "service_stopped"' in output
 
 

@@ -104,20 +104,18 @@ class Service:
         await self._events.close()
         await self._streams.close()
         await self._observers.close()
-        await self._say_goodbye()
-        await self._server.shutdown()
-        await self._runner.cleanup()
-        await self._workers.stop()
+        await asyncio.gather(self._hang_up(), self._workers.stop())
         _log.info("service_stopped")
 
-    async def _say_goodbye(self) -> None:
-        if not self._server.eio.sockets:
-            return
+    async def _hang_up(self) -> None:
         try:
             async with asyncio.timeout(GOODBYE_TIMEOUT_S):
-                await self._server.eio.disconnect()
+                if self._server.eio.sockets:
+                    await self._server.eio.disconnect()
         except TimeoutError:
             _log.warning("clients_cut_off", timeout_s=GOODBYE_TIMEOUT_S)
+        await self._server.shutdown()
+        await self._runner.cleanup()
 
     def _wire(self) -> None:
         server = self._server

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from typing import Protocol
 
 import structlog
-from pebble import ProcessExpired, ProcessPool
+from pebble import CONSTS, ProcessExpired, ProcessPool
 
 from services.contracts import ErrorCode
 from sts_service import worker
@@ -16,6 +16,9 @@ from sts_service.engines.registry import Description, Selection
 from sts_service.job import Failure, FragmentJob, Outcome
 
 _log = structlog.get_logger()
+
+# Inside an engine's native code a process does not hear SIGTERM: do not wait long before SIGKILL.
+CONSTS.term_timeout = 0.5
 
 Taken = Callable[[], Awaitable[None]]
 

@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     """Seconds that a worker has for one fragment."""
     load_timeout: float = Field(default=60.0, gt=0)
     """Seconds that a worker has to load its models."""
-    shutdown_grace: float = Field(default=8.0, ge=0)
-    """Seconds that fragments in hand have to finish after SIGTERM."""
+    shutdown_grace: float = Field(default=6.0, ge=0)
+    """Seconds that fragments in hand have to finish after SIGTERM; engines kill after 10."""
 
     @field_validator("sts_profile")
     @classmethod
