@@ -56,11 +56,11 @@ def shown_as_failed(context: Context, reason: str) -> None:
 
 @then('the log of {container} says "{text}"')
 def log_says(context: Context, container: str, text: str) -> None:
-    """Find the text in what that container has logged since the scenario began."""
+    """Find the text, in any case, in what that container has logged since the scenario began."""
     service, since = context.session.stack().containers[container], context.run.notes["since"]
     wait_for(
         f"{text!r} in the log of {container}",
-        lambda: text in service.logs(since=since),
+        lambda: text.lower() in service.logs(since=since).lower(),
         timeout_s=context.session.settings.timeout(5),
         evidence=lambda: service.logs(since=since)[-2000:],
     )

@@ -27,7 +27,7 @@ Feature: Bad input is refused in clear words, counted, and harms nobody else
       | e2e-media-service | 8080 | 4 KiB of random bytes |
       | sts-service       | 3000 | 4 KiB of random bytes |
     Then each port answered with a refusal, or hung up, within 15 seconds
-    And the log of e2e-mediamtx says "closed: "
+    And the log of e2e-mediamtx says "invalid RTMP version"
     And the other stream is dubbed to its end, undisturbed
 
   Scenario: payloads that break the contract, and a language that nobody speaks
