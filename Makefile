@@ -66,7 +66,7 @@ clean: $(READY) ## Remove containers, images, wheels and evidence (not .venv)
 $(READY): requirements.txt
 	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
 	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	        $$python -P environment/bootstrap.py; exit $$?; \
+	        $$python -P environment/provision/bootstrap.py; exit $$?; \
 	    fi; \
 	done; \
 	echo "No Python 3.11 or newer on PATH. Remedy: apt-get install python3, brew install" \

@@ -16,11 +16,11 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from environment import examination
 from environment.console import Progress
 from environment.errors import HarnessError
-from environment.media import probe, timeline
-from environment.run import PipelineRun
+from environment.measuring.media import probe, timeline
+from environment.proofs import examination
+from environment.runs.run import PipelineRun
 from environment.session import Session
 from environment.settings import load_settings
 

@@ -1,7 +1,7 @@
 """The catalogue of steps: every sentence the features may use, from the steps' own docstrings.
 
-    python -m environment.catalogue            write docs/steps.md
-    python -m environment.catalogue --check    exit status 1 if docs/steps.md is not current
+python -m environment.catalogue            write docs/steps.md
+python -m environment.catalogue --check    exit status 1 if docs/steps.md is not current
 """
 
 from __future__ import annotations

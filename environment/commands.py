@@ -10,16 +10,16 @@ from docker.errors import APIError
 from docker.models.images import Image
 
 from environment.console import Progress
-from environment.engine import ensure_engine, find_engine
 from environment.errors import ToolUnavailable
-from environment.images import LABEL, ImageSet, ensure_images
-from environment.locks import SETUP_FOLDER
-from environment.ownership import Owner
-from environment.production import ProductionStack
-from environment.reaper import reap, remove_kept, sweep
+from environment.provision.engine import ensure_engine, find_engine
+from environment.provision.images import LABEL, ImageSet, ensure_images
+from environment.provision.locks import SETUP_FOLDER
+from environment.provision.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
+from environment.provision.wheelhouse import LABEL as WHEELS_LABEL
 from environment.settings import REPO_ROOT, Settings, load_settings
-from environment.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
-from environment.wheelhouse import LABEL as WHEELS_LABEL
+from environment.stack.ownership import Owner
+from environment.stack.production import ProductionStack
+from environment.stack.reaper import reap, remove_kept, sweep
 
 CLIP = "fixtures/streams/30s-english-counting.mp4"
 _CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")

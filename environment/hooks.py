@@ -11,9 +11,16 @@ from typing import Any, Final
 from behave.model import Scenario, Step
 from behave.runner import Context
 
-from environment.artifacts import write_json
+from environment.evidence.artifacts import write_json
+from environment.evidence.report import (
+    Outcome,
+    ScenarioResult,
+    Summary,
+    render,
+    render_failure,
+    shown,
+)
 from environment.expectations import explain
-from environment.report import Outcome, ScenarioResult, Summary, render, render_failure, shown
 from environment.session import Session
 from environment.settings import REPO_ROOT, Settings, load_settings
 

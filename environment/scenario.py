@@ -13,16 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from environment.artifacts import (
+from environment.errors import WaitTimeout
+from environment.evidence.artifacts import (
     gather,
     remove_folder,
     save_container_logs,
     slug,
     write_events,
 )
-from environment.errors import WaitTimeout
-from environment.publisher import Publication, publish
-from environment.recorder import fetch_recording, is_recorded
+from environment.runs.publisher import Publication, publish
+from environment.runs.recorder import fetch_recording, is_recorded
 
 if TYPE_CHECKING:
     from environment.session import Session

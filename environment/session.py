@@ -13,17 +13,23 @@ from typing import Any, Final
 
 import requests
 
-from environment.artifacts import ARTIFACTS, RunArtifacts, gather, save_container_logs, slug
 from environment.console import Progress
 from environment.errors import HarnessError
-from environment.observer import Observer
-from environment.pipeline import run_pipeline
-from environment.production import ProductionStack
-from environment.publisher import require_clip
-from environment.run import PipelineRun
+from environment.evidence.artifacts import (
+    ARTIFACTS,
+    RunArtifacts,
+    gather,
+    save_container_logs,
+    slug,
+)
+from environment.runs.observer import Observer
+from environment.runs.pipeline import run_pipeline
+from environment.runs.publisher import require_clip
+from environment.runs.run import PipelineRun
 from environment.scenario import ScenarioRun
 from environment.settings import REPO_ROOT, Settings
 from environment.shared import Shared
+from environment.stack.production import ProductionStack
 
 __all__ = ["ScenarioRun", "Session", "System"]
 
@@ -250,10 +256,10 @@ def describe(stack: ProductionStack) -> System:
 def bring_up_production(session: Session) -> ProductionStack:
     """Prepare everything the production stack needs, and return it, not yet started."""
     # Imported here: a run of which nothing needs the engine does not need its client either.
-    from environment.engine import ensure_engine  # noqa: PLC0415
-    from environment.images import ensure_images  # noqa: PLC0415
-    from environment.reaper import Guard, Owner  # noqa: PLC0415
-    from environment.setup import ensure_host_tools  # noqa: PLC0415
+    from environment.provision.engine import ensure_engine  # noqa: PLC0415
+    from environment.provision.images import ensure_images  # noqa: PLC0415
+    from environment.provision.setup import ensure_host_tools  # noqa: PLC0415
+    from environment.stack.reaper import Guard, Owner  # noqa: PLC0415
 
     client = ensure_engine(session.progress)
     owner = Owner.current(session.run_id)

@@ -7,15 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from environment import bad_data
-from environment.endpoints import send_garbage
 from environment.expectations import expect
-from environment.media import timeline
-from environment.network_proofs import prove_same_process
-from environment.recorder import fetch_recording
+from environment.measuring.media import timeline
+from environment.proofs.endpoints import send_garbage
+from environment.proofs.network_proofs import prove_same_process
+from environment.runs import bad_data
+from environment.runs.recorder import fetch_recording
+from environment.runs.wire_client import WireClient
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import NotYet, wait_for
-from environment.wire_client import WireClient
 
 CLIP = "30s-english-counting.mp4"
 BYSTANDER_S = 12

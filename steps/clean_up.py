@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from environment.expectations import expect, fail
-from environment.nested import NestedRun
+from environment.runs.nested import NestedRun
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for
 
@@ -66,7 +66,7 @@ def nothing_left(context: Context) -> None:
         not left,
         expected="no container, network or volume of that run",
         seen=left,
-        hint="environment/reaper.py removes what a run owns.",
+        hint="environment/stack/reaper.py removes what a run owns.",
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from environment.containers import ServiceContainer
 from environment.expectations import expect
-from environment.network_proofs import prove_healthy, prove_same_process
+from environment.proofs.network_proofs import prove_healthy, prove_same_process
+from environment.runs.watching import watch
 from environment.settings import Settings
+from environment.stack.containers import ServiceContainer
 from environment.vocabulary import Context, given, then, when
-from environment.watching import watch
 
 # Longer than the 10 s in which sts-service notices a silent peer (DESIGN: ping 5 s + 5 s).
 WATCHED_S = 12.0
@@ -25,7 +25,7 @@ def media_service_started_with(context: Context, name: str, value: str) -> None:
         seen == wanted,
         expected=f"{name}={wanted} inside media-service (FR-011, FR-012)",
         seen=f"{name}={seen}",
-        hint="environment/production.py hands media-service its variables.",
+        hint="environment/stack/production.py hands media-service its variables.",
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from environment.endpoints import ask, ask_until_ok, speaks_rtmp
 from environment.expectations import expect
-from environment.network_proofs import prove_published
+from environment.proofs.endpoints import ask, ask_until_ok, speaks_rtmp
+from environment.proofs.network_proofs import prove_published
 from environment.vocabulary import Context, given, then, when
 
 

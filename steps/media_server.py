@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from environment import bad_data
-from environment.endpoints import ask, send_garbage
 from environment.expectations import expect
-from environment.media import probe, read_video_packets
-from environment.player import Player
-from environment.publisher import Publication, is_ready, publish
-from environment.recorder import fetch_recording
+from environment.measuring.media import probe, read_video_packets
+from environment.proofs.endpoints import ask, send_garbage
+from environment.runs import bad_data
+from environment.runs.player import Player
+from environment.runs.publisher import Publication, is_ready, publish
+from environment.runs.recorder import fetch_recording
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for
 
@@ -34,7 +34,7 @@ def media_server_says(context: Context) -> None:
         name == (STAND_IN if "mediamtx-offline" in image else "mediamtx"),
         expected="the real MediaMTX or the stand-in, under its own name",
         seen=f"{name!r} from image {image}",
-        hint="environment/images.py chooses the image.",
+        hint="environment/provision/images.py chooses the image.",
     )
 
 

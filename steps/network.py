@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from environment import inside, reachability
-from environment.containers import ServiceContainer
 from environment.expectations import expect
-from environment.network_proofs import (
+from environment.proofs import inside, reachability
+from environment.proofs.network_proofs import (
     prove_bridge,
     prove_connected,
     prove_named,
@@ -17,6 +16,7 @@ from environment.network_proofs import (
     prove_session,
     prove_way_out,
 )
+from environment.stack.containers import ServiceContainer
 from environment.vocabulary import Context, given, then, when
 
 
@@ -93,7 +93,7 @@ def containers_join(context: Context, first: str, second: str) -> None:
         answers == {name: service.address for name, service in named.items()},
         expected=f"{first} and {second} as names of {context.run.notes['joined']}",
         seen=answers,
-        hint="the aliases given when the containers are connected (environment/production.py).",
+        hint="environment/stack/production.py gives each container its aliases.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from environment.expectations import expect
-from environment.output_proofs import (
+from environment.proofs.output_proofs import (
     prove_as_long_as_input,
     prove_codecs,
     prove_decodes,
@@ -83,7 +83,7 @@ def ffprobe_inspects(context: Context, url: str) -> None:
         run.path_out.endswith(url.rsplit("/", 1)[-1]),
         expected=f"{url}, under this run's name for it",
         seen=run.path_out,
-        hint="environment/run.py probes the output while it is live.",
+        hint="environment/runs/run.py probes the output while it is live.",
     )
 
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from environment import examination, inside
-from environment.endpoints import ask, speaks_rtmp
 from environment.expectations import expect
-from environment.media import probe
-from environment.network_proofs import prove_connected
-from environment.vocabulary import Context, given, then, when
-from environment.wire_proofs import (
+from environment.measuring.media import probe
+from environment.proofs import examination, inside
+from environment.proofs.endpoints import ask, speaks_rtmp
+from environment.proofs.network_proofs import prove_connected
+from environment.proofs.wire_proofs import (
     WHOLE_RUN_S,
     prove_another_voice,
     prove_contract_kept,
@@ -26,6 +25,7 @@ from environment.wire_proofs import (
     prove_whole_run_within,
     prove_words_of_the_clip,
 )
+from environment.vocabulary import Context, given, then, when
 
 
 @given("both containers running with MediaMTX accessible")
@@ -55,7 +55,7 @@ def fixture_published(context: Context, seconds: int, url: str) -> None:
         expected=f"{seconds} s published to {url}, under a stream name of its own (FR-029)",
         seen=f"{run.clip.name}, {duration_s:.3f} s, at {run.path_in}",
         evidence=run.folder,
-        hint="fixtures/streams holds the clip, environment/run.py publishes it.",
+        hint="fixtures/streams holds the clip, environment/runs/run.py publishes it.",
     )
 
 

@@ -15,9 +15,9 @@ from uuid import UUID
 import socketio
 from aiohttp import web
 
-from environment.production import ProductionStack
 from environment.session import BringUp, Session
 from environment.settings import Settings
+from environment.stack.production import ProductionStack
 from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT, AudioPayload
 
 HEALTH = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from environment.addresses import Endpoint, resolve, resolve_inside
+from environment.stack.addresses import Endpoint, resolve, resolve_inside
 
 ENDPOINTS = (
     Endpoint(frozenset({"e2e-mediamtx", "mediamtx"}), 1935, 1935, "127.0.0.1", 21935),

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from environment.artifacts import (
+from environment.evidence.artifacts import (
     RunArtifacts,
     gather,
     iso_time,
@@ -19,8 +19,8 @@ from environment.artifacts import (
     write_events,
     write_json,
 )
-from environment.observer import Observation
-from environment.topology import Topology
+from environment.runs.observer import Observation
+from environment.stack.topology import Topology
 from services.contracts import ObservedEvent
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from environment import base_image, debian, registry
 from environment.console import Progress
 from environment.errors import ImageUnavailable
-from environment.registry import Registry
+from environment.provision import base_image, debian, registry
+from environment.provision.registry import Registry
 from environment.settings import Settings
 from tests.environment.fake_engine import FakeEngine
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from environment import bootstrap
+from environment.provision import bootstrap
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_failing_command_is_told_by_its_errors() -> None:
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
     for module in ("bootstrap", "tally"):
-        code = f"import runpy; runpy.run_path('environment/{module}.py')"
+        code = f"import runpy; runpy.run_path('environment/provision/{module}.py')"
         subprocess.run(
             ["python3", "-I", "-S", "-c", code], cwd=bootstrap.ROOT, check=True, timeout=30
         )

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from environment.build_context import Source, take_snapshot
+from environment.provision.build_context import Source, take_snapshot
 
 BASE = "sha256:base"
 

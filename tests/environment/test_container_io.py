@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
-from environment.container_io import put_file, read_file, run_inside
 from environment.errors import ContainerFailed, WaitTimeout
+from environment.stack.container_io import put_file, read_file, run_inside
 from tests.environment.engine_in_memory import refusal
 
 CONTAINER: Any = SimpleNamespace(id="c1", name="sts-service")

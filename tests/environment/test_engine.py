@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from environment import debian, engine
 from environment.console import Progress
 from environment.errors import EngineUnavailable, ToolUnavailable
+from environment.provision import debian, engine
 
 
 class Engine:

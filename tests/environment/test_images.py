@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from environment import base_image, images, registry
-from environment.build_context import Source, take_snapshot
 from environment.console import Progress
 from environment.errors import ImageUnavailable
+from environment.provision import base_image, images, registry
+from environment.provision.build_context import Source, take_snapshot
 from environment.settings import Settings
 from tests.environment.fake_engine import FakeEngine
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from environment.errors import WaitTimeout
-from environment.locks import exclusive
+from environment.provision.locks import exclusive
 
 
 def test_the_second_waits_and_is_told_so(tmp_path: Path) -> None:
@@ -32,7 +32,8 @@ def test_it_can_be_taken_again_once_let_go(tmp_path: Path) -> None:
 
 def test_a_dead_holder_holds_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom environment.locks import exclusive\n"
+        "import os, sys\nfrom pathlib import Path\n"
+        "from environment.provision.locks import exclusive\n"
         "with exclusive(Path(sys.argv[1]), timeout_s=1):\n    os.kill(os.getpid(), 9)\n"
     )
     lock = tmp_path / "a.lock"

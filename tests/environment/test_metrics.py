@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from environment.metrics import read_metrics, total
+from environment.stack.metrics import read_metrics, total
 
 PAGE = """# HELP fragments_total Fragments.
 # TYPE fragments_total counter

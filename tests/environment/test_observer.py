@@ -12,7 +12,7 @@ import socketio
 from aiohttp import web
 
 from environment.errors import WaitTimeout
-from environment.observer import Observer
+from environment.runs.observer import Observer
 from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT, AudioPayload
 
 

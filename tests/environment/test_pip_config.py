@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from environment.pip_config import CA_IN_CONTAINER, CONFIG_IN_CONTAINER, PipConfig, translate
+from environment.provision.pip_config import (
+    CA_IN_CONTAINER,
+    CONFIG_IN_CONTAINER,
+    PipConfig,
+    translate,
+)
 
 
 def config_of(handed_in: PipConfig) -> dict[str, dict[str, str]]:

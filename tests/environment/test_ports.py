@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from environment.ports import engine_host, free_ports, holder_of, is_port_conflict, port_taken
 from environment.settings import load_settings
+from environment.stack.ports import engine_host, free_ports, holder_of, is_port_conflict, port_taken
 from tests.environment.engine_in_memory import EngineInMemory, refusal
 
 

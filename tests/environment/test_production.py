@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from environment import blueprint
 from environment.errors import (
     ContainerFailed,
     EngineUnavailable,
@@ -19,10 +18,11 @@ from environment.errors import (
     PortTaken,
     WaitTimeout,
 )
-from environment.ownership import Owner
-from environment.production import ProductionStack
 from environment.settings import Settings, load_settings
-from environment.topology import Topology
+from environment.stack import blueprint
+from environment.stack.ownership import Owner
+from environment.stack.production import ProductionStack
+from environment.stack.topology import Topology
 from tests.environment.engine_in_memory import EngineInMemory, refusal
 
 IMAGES: Any = SimpleNamespace(

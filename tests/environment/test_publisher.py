@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from environment.errors import ToolUnavailable, WaitTimeout
-from environment.publisher import Publication, PublishFailed, publish_argv, require_clip
+from environment.runs.publisher import Publication, PublishFailed, publish_argv, require_clip
 from environment.waiting import wait_for
 
 READY = {"name": "live/x/in", "ready": True}
@@ -71,7 +71,7 @@ def test_leaving_the_block_ends_ffmpeg(tmp_path: Path, fake_ffmpeg: Path, events
 def test_one_that_ignores_sigterm_is_killed(
     tmp_path: Path, fake_ffmpeg: Path, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("environment.publisher.TERMINATE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("environment.runs.publisher.TERMINATE_TIMEOUT_S", 0.2)
     fake_ffmpeg.write_text("#!/bin/sh\ntrap '' TERM\necho ready >&2\nwhile :; do sleep 0.1; done\n")
     with publication(tmp_path, events) as running:
         wait_for("the trap", lambda: "ready" in running.log, timeout_s=5)

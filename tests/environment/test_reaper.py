@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from environment.ownership import Owner, start_time
-from environment.reaper import reap, remove_kept, sweep
+from environment.stack.ownership import Owner, start_time
+from environment.stack.reaper import reap, remove_kept, sweep
 from tests.environment.engine_in_memory import EngineInMemory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,7 +155,7 @@ def test_what_is_kept_goes_when_asked(me: Owner) -> None:
 SUITE = """
 import subprocess, sys, time
 from pathlib import Path
-import environment.reaper as reaper
+import environment.stack.reaper as reaper
 
 notes = Path(sys.argv[1])
 def note(text):
@@ -172,7 +172,7 @@ with Path(sys.argv[1]).open("a") as file:
     file.write("released\\\\n" if said == b"done" else "watchdog reaps\\\\n")
 '''
 def popen(argv, **options):
-    assert argv[1:3] == ["-m", "environment.reaper"], argv
+    assert argv[1:3] == ["-m", "environment.stack.reaper"], argv
     return real([sys.executable, "-c", WATCHDOG, str(notes)], **options)
 reaper.subprocess.Popen = popen
 guard = reaper.Guard(None, reaper.Owner.current("r"))

@@ -12,7 +12,7 @@ import pytest
 from docker.errors import APIError
 
 from environment.console import Progress
-from environment.registry import PullFailed, Registry
+from environment.provision.registry import PullFailed, Registry
 
 
 @pytest.fixture

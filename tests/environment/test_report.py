@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from environment.artifacts import write_json
 from environment.errors import PortTaken
-from environment.expectations import ExpectationFailed, expect, explain
-from environment.report import (
+from environment.evidence.artifacts import write_json
+from environment.evidence.report import (
     Outcome,
     ScenarioResult,
     Summary,
@@ -16,6 +15,7 @@ from environment.report import (
     render_failure,
     spoken_duration,
 )
+from environment.expectations import ExpectationFailed, expect, explain
 
 
 def result(name: str, outcome: Outcome, duration_s: float = 1.0, **more: object) -> ScenarioResult:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from environment.errors import HarnessError
-from environment.live_probe import LiveProbe
-from environment.pipeline import run_pipeline
-from environment.recorder import fetch_recording, recordings_in
-from environment.run import PipelineFailed, PipelineRun
+from environment.runs.live_probe import LiveProbe
+from environment.runs.pipeline import run_pipeline
+from environment.runs.recorder import fetch_recording, recordings_in
+from environment.runs.run import PipelineFailed, PipelineRun
+from environment.runs.stream_log import milestones
 from environment.session import Session
 from environment.settings import Settings
 from environment.shared import SharedFailure
-from environment.stream_log import milestones
 from environment.waiting import wait_for
 from tests.environment.fake_system import (
     STREAM_ID,
@@ -35,7 +35,7 @@ WORDS = [("one two", "uno dos"), ("three four", "tres cuatro")]
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{fake_tools(tmp_path / 'bin')}:{os.environ['PATH']}")
-    monkeypatch.setattr("environment.recorder._SETTLE_S", 0.02)
+    monkeypatch.setattr("environment.runs.recorder._SETTLE_S", 0.02)
     clip = tmp_path / "clip.mp4"
     clip.touch()
     return clip

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from environment import debian, setup
 from environment.console import Progress
 from environment.errors import ToolUnavailable
+from environment.provision import debian, setup
 
 GONE = (
     setup.Tool("no-such-ffmpeg", "ffmpeg", "ffmpeg"),

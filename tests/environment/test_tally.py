@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from environment.tally import Tally, judged, main, read_results
+from environment.provision.tally import Tally, judged, main, read_results
 
 PYTEST = """<testsuites><testsuite name="pytest">
 <testcase name="a"/><testcase name="b"><failure message="x"/></testcase>

@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 from docker.errors import APIError
 
-from environment import wheelhouse
-from environment.base_image import BaseImage
-from environment.build_context import Source
 from environment.console import Progress
 from environment.errors import ImageUnavailable
-from environment.pip_config import PipConfig
-from environment.wheelhouse import ensure_wheelhouse
+from environment.provision import wheelhouse
+from environment.provision.base_image import BaseImage
+from environment.provision.build_context import Source
+from environment.provision.pip_config import PipConfig
+from environment.provision.wheelhouse import ensure_wheelhouse
 
 BASE = BaseImage("dubspec/base:1", "sha256:1")
 

@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from environment.media import AudioTrack, read_audio
-from environment.sound import Samples
-from environment.sync import SegmentAudio
+from environment.measuring.media import AudioTrack, read_audio
+from environment.measuring.sound import Samples
+from environment.measuring.sync import SegmentAudio
 from fixtures.catalogue import CLIPS
 from tests.measuring.making import LENGTH_S, RATE_HZ, SEGMENT_S, silence, split_frames
 

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
-from environment.sound import Samples
+from environment.measuring.sound import Samples
 
 RATE_HZ = 48_000
 SEGMENT_S = 4

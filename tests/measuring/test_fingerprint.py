@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.fingerprint import compare, compare_windows, find
-from environment.media import AudioTrack, read_audio
-from environment.sound import Samples
+from environment.measuring.fingerprint import compare, compare_windows, find
+from environment.measuring.media import AudioTrack, read_audio
+from environment.measuring.sound import Samples
 from tests.measuring.making import RATE_HZ, Output, Sound, silence
 
 WINDOW = 6 * RATE_HZ

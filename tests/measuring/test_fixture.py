@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from environment.media import AudioTrack, probe, read_video_packets
-from environment.sound import level_dbfs
-from environment.transcript import counting_words, word_error_rate
+from environment.measuring.media import AudioTrack, probe, read_video_packets
+from environment.measuring.sound import level_dbfs
+from environment.measuring.transcript import counting_words, word_error_rate
 from fixtures.catalogue import CLIPS, find_plan
 from fixtures.make_streams import main
 from fixtures.picture import DARK_LUMA, FLASH_LUMA, Picture

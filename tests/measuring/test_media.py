@@ -5,8 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.media import MediaUnreadable, probe, read_audio, read_video_packets, timeline
-from environment.sound import AudioTrack, level_dbfs
+from environment.measuring.media import (
+    MediaUnreadable,
+    probe,
+    read_audio,
+    read_video_packets,
+    timeline,
+)
+from environment.measuring.sound import AudioTrack, level_dbfs
 from tests.measuring.making import FRAGMENTED, RATE_HZ, Output, Sound, place, silence, tone
 
 CONTAINERS = pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from environment.media import VideoPacket
-from environment.picture_map import PictureUnmappable, map_pictures
+from environment.measuring.media import VideoPacket
+from environment.measuring.picture_map import PictureUnmappable, map_pictures
 
 FRAME_S = 0.04
 

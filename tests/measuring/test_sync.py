@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.media import AudioTrack
-from environment.picture_map import PictureUnmappable
-from environment.sound import Samples
-from environment.sync import SegmentAudio, SyncReport, measure_skew
+from environment.measuring.media import AudioTrack
+from environment.measuring.picture_map import PictureUnmappable
+from environment.measuring.sound import Samples
+from environment.measuring.sync import SegmentAudio, SyncReport, measure_skew
 from tests.measuring.making import (
     FRAGMENTED,
     LENGTH_S,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.language import is_spanish, language_of, spanish_numbers
-from environment.transcript import (
+from environment.measuring.language import is_spanish, language_of, spanish_numbers
+from environment.measuring.transcript import (
     Substitution,
     align,
     counting_words,

@@ -8,6 +8,7 @@ _US2: Final = "features/production/us2_full_pipeline.feature"
 _CLEAN_UP: Final = "features/production/clean_up.feature"
 _STREAM: Final = "services/media-service/media_service/stream.py"
 _EGRESS: Final = "services/media-service/media_service/worker/egress.py"
+_OUTPUT: Final = "services/media-service/media_service/worker/output.py"
 _STS_PIPELINE: Final = "services/sts-service/sts_service/pipeline.py"
 
 _SEGMENTS: Final = "six seconds of audio make a segment for STS"
@@ -61,7 +62,7 @@ MUTANTS: Final = (
         story="the sound of the output is 150 ms late",
         edits=(
             Edit(
-                _EGRESS,
+                _OUTPUT,
                 "        shift = round(OUTPUT_OFFSET_S / packet.time_base)\n",
                 "        shift = round((OUTPUT_OFFSET_S + 0.15) / packet.time_base)\n",
             ),
@@ -97,30 +98,29 @@ MUTANTS: Final = (
         story="the picture is decoded and encoded again instead of passed on",
         edits=(
             Edit(
-                _EGRESS,
-                "        video = output.add_stream_from_template(self._template)\n",
-                '        video = output.add_stream("libx264", rate=30)\n'
-                '        video.pix_fmt = "yuv420p"\n'
-                '        video.options = {"preset": "ultrafast", "tune": "zerolatency"}\n'
-                "        video.codec_context.time_base = self._template.time_base\n"
+                _OUTPUT,
+                "        self._video = self.container.add_stream_from_template(template)\n",
+                '        self._video = self.container.add_stream("libx264", rate=30)\n'
+                '        self._video.options = {"preset": "ultrafast", "tune": "zerolatency"}\n'
+                '        self._video.pix_fmt = "yuv420p"\n'
+                "        self._video.codec_context.time_base = template.time_base\n"
+                "        Muxer.extradata = template.codec_context.extradata\n",
+            ),
+            Edit(
+                _OUTPUT,
+                "        self._video = video\n        self.audio = audio\n",
+                "        self._video = video\n        self.audio = audio\n"
                 '        self._decoder = av.CodecContext.create("h264", "r")\n'
-                "        self._decoder.extradata = self._template.codec_context.extradata\n",
+                "        self._decoder.extradata = Muxer.extradata\n",
             ),
             Edit(
-                _EGRESS,
-                "            muxer.send_video(self._video.take(), "
-                "shift_s=OUTPUT_OFFSET_S - self._zero_s)\n",
-                "            for frame in self._decoder.decode(self._video.take()):\n"
-                "                frame.pict_type = 0\n"
-                "                for again in muxer._video.encode(frame):\n"
-                "                    muxer.send_video(\n"
-                "                        again, shift_s=OUTPUT_OFFSET_S - self._zero_s\n"
-                "                    )\n",
-            ),
-            Edit(
-                _EGRESS,
-                "            if self._held_until_s is not None:\n                self._hold(",
-                "            if False:\n                self._hold(",
+                _OUTPUT,
+                "        packet.stream = self._video\n        self._send(packet)\n",
+                "        for frame in self._decoder.decode(packet):\n"
+                "            frame.pict_type = 0\n"
+                "            frame.time_base = packet.time_base\n"
+                "            for again in self._video.encode(frame):\n"
+                "                self._send(again)\n",
             ),
         ),
         behave=(_US2,),
@@ -131,14 +131,14 @@ MUTANTS: Final = (
         story="the end of a run forgets one container",
         edits=(
             Edit(
-                "environment/production.py",
+                "environment/stack/production.py",
                 "        for container in self.containers.values():\n"
                 "            container.remove()\n",
                 "        for container in list(self.containers.values())[1:]:\n"
                 "            container.remove()\n",
             ),
             Edit(
-                "environment/reaper.py",
+                "environment/stack/reaper.py",
                 "    for container in api.containers(all=True, filters=labels):\n"
                 "        remove_container(",
                 "    for container in api.containers(all=True, filters=labels)[1:]:\n"

@@ -18,7 +18,7 @@ from typing import Any
 
 import docker
 
-from environment.reaper import sweep
+from environment.stack.reaper import sweep
 from tests.mutants.mutant import RUN, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]

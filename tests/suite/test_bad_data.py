@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from environment import bad_data
+from environment.runs import bad_data
 from services.contracts import parse_event
 
 OF_SHAPE = [

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from environment.endpoints import send_garbage, speaks_rtmp
+from environment.proofs.endpoints import send_garbage, speaks_rtmp
 
 Handler = Callable[[socket.socket], None]
 

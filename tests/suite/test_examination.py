@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from environment import examination
-from environment.run import PipelineRun
+from environment.proofs import examination
+from environment.runs.run import PipelineRun
+from environment.runs.watching import watch
 from environment.settings import REPO_ROOT
-from environment.watching import watch
 
 CLIP = REPO_ROOT / "fixtures" / "streams" / "30s-english-counting.mp4"
 

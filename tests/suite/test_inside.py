@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from environment import inside
-from environment.containers import ExecResult, ServiceContainer
+from environment.proofs import inside
+from environment.stack.containers import ExecResult, ServiceContainer
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -9,14 +9,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from environment import network_proofs, output_proofs, wire_proofs
-from environment.examination import OutputSegment
 from environment.expectations import ExpectationFailed
-from environment.fingerprint import Verdict
-from environment.fragments import FragmentRecord
-from environment.inside import PingReport, TcpConnection
-from environment.run import PipelineRun
-from environment.topology import Topology
+from environment.measuring.fingerprint import Verdict
+from environment.proofs import network_proofs, output_proofs, wire_proofs
+from environment.proofs.examination import OutputSegment
+from environment.proofs.inside import PingReport, TcpConnection
+from environment.runs.fragments import FragmentRecord
+from environment.runs.run import PipelineRun
+from environment.stack.topology import Topology
 from services.contracts import ObservedEvent
 
 FRAGMENT = FragmentRecord(

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from environment import reachability
-from environment.network import BridgeNetwork
+from environment.proofs import reachability
 from environment.settings import Settings
+from environment.stack.network import BridgeNetwork
 
 RULES = """\
 -P POSTROUTING ACCEPT

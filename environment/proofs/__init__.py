@@ -1,0 +1,1 @@
+"""Sentences of the specification, held against the running system."""

@@ -1,0 +1,1 @@
+"""What is done to the system: publishing, playing, watching the wire, recording runs."""

@@ -1,0 +1,188 @@
+"""Making a pipeline run: publish a clip, follow it through the system, keep what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+
+from environment.errors import HarnessError, WaitTimeout
+from environment.evidence.artifacts import gather, save_container_logs, write_events, write_json
+from environment.runs.fragments import collect_fragments, result_order
+from environment.runs.live_probe import LiveProbe
+from environment.runs.observer import Observer
+from environment.runs.publisher import Publication, publish
+from environment.runs.recorder import fetch_recording
+from environment.runs.run import PipelineFailed, PipelineRun
+from environment.runs.stream_log import StreamLog
+from environment.waiting import NotYet, wait_for
+
+if TYPE_CHECKING:
+    from environment.session import Session
+    from environment.stack.production import ProductionStack
+
+RUN_TIMEOUT_S: Final = 180.0
+"""FR-019: the run is given up, and has failed, after this."""
+ACTIVE_TIMEOUT_S: Final = 10.0
+COMPLETE_TIMEOUT_S: Final = 5.0
+
+
+def run_pipeline(session: Session, clip: Path, *, name: str = "run") -> PipelineRun:
+    """Publish ``clip`` under a fresh stream name and record everything until the output ended.
+
+    The run is written to ``artifacts/<run>/pipeline-<stream>/`` whether it succeeds or not.
+    Raises ``FileNotFoundError`` for a missing clip, ``PipelineFailed`` for all that goes wrong
+    with the stream.
+    """
+    attempt = _Attempt(session, clip, session.new_stream_name(name))
+    try:
+        run = attempt.make()
+    except (HarnessError, requests.RequestException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise attempt.failed(error) from error
+    run.write()
+    return run
+
+
+class _Attempt:
+    """The making of one run, and what is known of it when it fails half-way."""
+
+    def __init__(self, session: Session, clip: Path, stream: str) -> None:
+        self.session = session
+        self.settings = session.settings
+        self.log = session.store.log
+        self.clip = clip
+        self.stream = stream
+        self.path_in = f"live/{stream}/in"
+        self.path_out = f"live/{stream}/out"
+        self.folder = session.artifacts / f"pipeline-{stream}"
+        self.stack: ProductionStack = session.stack()
+        self.observer: Observer = session.observer()
+        self.report: dict[str, Any] = {}
+        self.began_at = time.time()
+        self._stream_log = StreamLog(self.log)
+
+    def make(self) -> PipelineRun:
+        timeout = self.settings.timeout
+        media = self.stack.media_service
+        before = media.metrics()
+        with (
+            publish(self.stack, self.clip, self.path_in, on_event=self.log) as publication,
+            LiveProbe(self.stack.rtmp_url(self.path_out)) as live,
+        ):
+            active_at = publication.wait_active(timeout(ACTIVE_TIMEOUT_S))
+            self.report = self._until_finished(publication, live, timeout(RUN_TIMEOUT_S))
+            published_at = publication.started_at
+            publish_ended_at = publication.wait_finished(timeout(ACTIVE_TIMEOUT_S))
+        stream_id = str(self.report["stream_id"])
+        self._wait_complete(stream_id)
+        source = fetch_recording(self.stack, self.path_in, self.folder / "source")
+        output = fetch_recording(self.stack, self.path_out, self.folder / "output")
+        events = tuple(self.observer.events(stream_id))
+        return PipelineRun(
+            stream_name=self.stream,
+            stream_id=stream_id,
+            path_in=self.path_in,
+            path_out=self.path_out,
+            clip=self.clip,
+            folder=self.folder,
+            published_at=published_at,
+            active_at=active_at,
+            ready_at=float(self.report["ready_at"] or active_at),
+            detected_at=float(self.report["detected_at"]),
+            processing_at=float(self.report["processing_at"]),
+            publish_ended_at=publish_ended_at,
+            finished_at=float(self.report["finished_at"] or time.time()),
+            fragments=collect_fragments(events, self.report["segments"]),
+            result_order=result_order(events),
+            report=self.report,
+            source=source,
+            output=output,
+            events=events,
+            violations=tuple(self.observer.violations(stream_id)),
+            ffprobe_live=live.result,
+            ffprobe_live_error=live.error or (None if live.started else "the output never began"),
+            metrics_before=before,
+            metrics_after=media.metrics(),
+            media_server=self.session.system().media_server,
+            sts=self.session.system().sts,
+        )
+
+    def failed(self, error: Exception) -> PipelineFailed:
+        """Keep what there is, and say where."""
+        self.log("pipeline_run_failed", stream=self.stream, error=str(error).splitlines()[0])
+        missing = save_container_logs(self.stack, self.folder, since=self.began_at)
+        events = self.observer.events(since=self.began_at)
+        missing += gather("events", partial(write_events, self.folder / "events.jsonl", events))
+        for path, name in ((self.path_in, "source"), (self.path_out, "output")):
+            missing += gather(f"recording of {path}", partial(self._recording, path, name))
+        write_json(
+            self.folder / "run.json",
+            {"error": str(error), "report": self.report, "evidence_missing": missing},
+        )
+        return PipelineFailed(
+            f"The pipeline run of {self.clip.name} as {self.path_in} failed: "
+            f"{str(error).rstrip('. ')}. Its evidence lies in {self.folder}.",
+            folder=self.folder,
+            remedy="read media-service.log and run.json there, from the last `at` backwards.",
+        )
+
+    def _recording(self, path: str, name: str) -> Path:
+        return fetch_recording(self.stack, path, self.folder / name, timeout_s=5.0)
+
+    def _until_finished(
+        self, publication: Publication, live: LiveProbe, timeout_s: float
+    ) -> dict[str, Any]:
+        def probe() -> dict[str, Any]:
+            report = self._look()
+            if (report.get("output") or {}).get("first_packet_at"):
+                live.start() if not live.started else live.poll()
+            if report["state"] == "failed":
+                raise HarnessError(f"media-service gave the stream up: {report.get('error')}.")
+            if report["state"] == "finished":
+                return report
+            raise NotYet(_progress_of(report))
+
+        return wait_for(
+            f"{self.path_in} to be dubbed to its end",
+            probe,
+            timeout_s=timeout_s,
+            interval_s=0.2,
+            alive=publication.check,
+        )
+
+    def _look(self) -> dict[str, Any]:
+        try:
+            streams = self.stack.media_service.streams()
+        except requests.RequestException as error:
+            status = self.stack.media_service.status
+            if status != "running":
+                raise HarnessError(
+                    f"media-service is {status} in the middle of the run."
+                ) from error
+            raise NotYet(f"media-service does not answer: {error}") from error
+        for report in streams:
+            if report["path_in"] == self.path_in:
+                self.report = report
+                self._stream_log.follow(report)
+                return report
+        raise NotYet("media-service has not detected the stream")
+
+    def _wait_complete(self, stream_id: str) -> None:
+        timeout_s = self.settings.timeout(COMPLETE_TIMEOUT_S)
+        try:
+            self.observer.wait_for_event(stream_id, "stream:complete", timeout_s=timeout_s)
+        except WaitTimeout as error:
+            # Scenarios about the wire judge that; the run itself has its output.
+            self.log("stream_complete_not_seen", stream_id=stream_id, seen=error.last_seen)
+
+
+def _progress_of(report: Mapping[str, Any]) -> str:
+    segments = report.get("segments", [])
+    done = sum(segment.get("outcome") != "pending" for segment in segments)
+    return f"state {report['state']}, {done} of {len(segments)} segments done"

@@ -1,0 +1,267 @@
+"""Publishing a clip to the media server with ffmpeg, and ending that ffmpeg whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+from environment.errors import HarnessError, ToolUnavailable
+from environment.stack.topology import EventSink, Topology, discard_event
+from environment.waiting import NotYet, wait_for
+
+LOG_TAIL_BYTES: Final = 64 * 1024
+TERMINATE_TIMEOUT_S: Final = 2.0
+KILL_TIMEOUT_S: Final = 5.0
+_STALLED_SERVER_US: Final = 60_000_000
+
+
+class PublishFailed(HarnessError):  # noqa: N818 - the family's way of naming
+    """ffmpeg ended before the clip did, or with an error; carries the end of its log."""
+
+
+class Publication:
+    """One ffmpeg that publishes one clip at one path; a context manager that always ends it.
+
+    All times are Unix seconds. ``path_state`` asks the media server's Control API for a path.
+    """
+
+    def __init__(
+        self,
+        clip: Path,
+        url: str,
+        path: str,
+        *,
+        path_state: Callable[[str], dict[str, Any] | None],
+        realtime: bool = True,
+        on_event: EventSink = discard_event,
+    ) -> None:
+        self.clip = clip
+        self.url = url
+        self.path = path
+        self.realtime = realtime
+        self._path_state = path_state
+        self._on_event = on_event
+        self._log: IO[bytes] = tempfile.TemporaryFile(prefix="ffmpeg-")  # noqa: SIM115
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._finished_at: float | None = None
+        self._stopping = False
+
+    @property
+    def started_at(self) -> float:
+        """When ffmpeg was started; 0 before."""
+        return self._started_at
+
+    @property
+    def finished_at(self) -> float | None:
+        """When ffmpeg was seen to have ended; None while it runs."""
+        self._poll()
+        return self._finished_at
+
+    @property
+    def exit_code(self) -> int | None:
+        """ffmpeg's exit code; None while it runs."""
+        return self._poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether ffmpeg is at work."""
+        return self._process is not None and self._poll() is None
+
+    @property
+    def pid(self) -> int:
+        """ffmpeg's process id; raises ``HarnessError`` before the start."""
+        return self._started().pid
+
+    @property
+    def log(self) -> str:
+        """What ffmpeg has said so far: the last 64 KiB."""
+        size = os.fstat(self._log.fileno()).st_size
+        tail = os.pread(self._log.fileno(), LOG_TAIL_BYTES, max(0, size - LOG_TAIL_BYTES))
+        return tail.decode(errors="replace")
+
+    def start(self) -> Self:
+        """Start ffmpeg; raises ``ToolUnavailable`` where there is none."""
+        try:
+            process = subprocess.Popen(
+                publish_argv(self.clip, self.url, realtime=self.realtime),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+                # A Ctrl-C at the terminal reaches the suite alone, which then ends ffmpeg in order.
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise ToolUnavailable(
+                "ffmpeg is not installed.", remedy="`apt-get install ffmpeg`, or `make e2e` as root"
+            ) from error
+        self._process = process
+        self._started_at = time.time()
+        # Also ends it when nobody does: at garbage collection and at the interpreter's exit.
+        self._finalizer = weakref.finalize(self, _end, process)
+        self._on_event("publish_started", path=self.path, clip=self.clip.name, pid=process.pid)
+        return self
+
+    def wait_active(self, timeout_s: float = 10.0) -> float:
+        """Wait until the media server reports the path ready; return when that was seen.
+
+        Raises ``PublishFailed`` if ffmpeg ends meanwhile, ``WaitTimeout`` at the deadline.
+        """
+
+        def probe() -> float:
+            state = self._path_state(self.path)
+            if state is None:
+                raise NotYet("the media server does not know the path")
+            if is_ready(state):
+                return time.time()
+            raise NotYet("the path is known but not ready")
+
+        active_at = wait_for(
+            f"the media server to report {self.path} active",
+            probe,
+            timeout_s=timeout_s,
+            interval_s=0.05,
+            alive=self.check,
+            evidence=lambda: f"ffmpeg said:\n{self.log[-2000:]}",
+        )
+        self._on_event(
+            "publish_active", path=self.path, after_s=round(active_at - self._started_at, 3)
+        )
+        return active_at
+
+    def wait_finished(self, timeout_s: float) -> float:
+        """Wait until the clip was published to its end; return when.
+
+        Raises ``PublishFailed`` if ffmpeg failed, ``WaitTimeout`` if it is still at it.
+        """
+        finished_at = wait_for(
+            f"ffmpeg to have published {self.clip.name} at {self.path}",
+            lambda: self.finished_at,
+            timeout_s=timeout_s,
+            interval_s=0.05,
+        )
+        if self.exit_code:
+            raise self._failed()
+        return finished_at
+
+    def stop(self) -> None:
+        """End ffmpeg in order: terminate, after 2 s kill. Harmless when it has ended."""
+        self._stopping = True
+        if self._process is not None and self._poll() is None:
+            _end(self._process)
+            self._poll()
+
+    def kill(self) -> None:
+        """Let the publisher die as in a power cut: SIGKILL, no end of stream is said."""
+        self._stopping = True
+        process = self._started()
+        process.kill()
+        process.wait(timeout=KILL_TIMEOUT_S)
+        self._poll()
+
+    def check(self) -> None:
+        """Raise ``PublishFailed`` if ffmpeg has ended with an error."""
+        if self._poll():
+            raise self._failed()
+
+    def __enter__(self) -> Self:
+        return self if self._process is not None else self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise HarnessError(f"The publication of {self.path} was not started.")
+        return self._process
+
+    def _poll(self) -> int | None:
+        code = None if self._process is None else self._process.poll()
+        if code is not None and self._finished_at is None:
+            self._finished_at = time.time()
+            self._on_event(
+                "publish_ended", path=self.path, exit_code=code, stopped=self._stopping or None
+            )
+        return code
+
+    def _failed(self) -> PublishFailed:
+        return PublishFailed(
+            f"ffmpeg ended with exit code {self.exit_code} while publishing {self.clip.name} at "
+            f"{self.url}; it said:\n{self.log[-2000:].strip()}\n",
+            remedy="look for the refusal in the media server's log",
+        )
+
+
+def publish(
+    stack: Topology,
+    clip: Path,
+    path: str,
+    *,
+    realtime: bool = True,
+    on_event: EventSink = discard_event,
+) -> Publication:
+    """Publish ``clip`` at ``path`` (``live/<name>/in``) as it is, in real time by default.
+
+    The returned publication is started; use it as a context manager, or hand it to
+    ``ScenarioRun.cleanup``. Raises ``FileNotFoundError``, with the remedy, if the clip is missing.
+    """
+    require_clip(clip)
+    return Publication(
+        clip,
+        stack.rtmp_url(path),
+        path,
+        path_state=stack.media_server.path,
+        realtime=realtime,
+        on_event=on_event,
+    ).start()
+
+
+def require_clip(clip: Path) -> Path:
+    """Return the clip if it is there; else raise ``FileNotFoundError`` with the remedy."""
+    if not clip.is_file():
+        raise FileNotFoundError(
+            f"The test fixture {clip} is missing. Remedy: `git checkout -- fixtures`, or "
+            "`make fixtures` to make it anew."
+        )
+    return clip
+
+
+def publish_argv(clip: Path, url: str, *, realtime: bool) -> list[str]:
+    """Return ffmpeg's command line: the clip's packets as they are, in FLV, to the URL."""
+    return [
+        *("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"),
+        *(("-re",) if realtime else ()),
+        *("-i", str(clip), "-c", "copy", "-f", "flv"),
+        *("-rw_timeout", str(_STALLED_SERVER_US), "-flvflags", "no_duration_filesize", url),
+    ]
+
+
+def is_ready(path_state: dict[str, Any]) -> bool:
+    """Whether a Control API path item says that it can be read (old and new field names)."""
+    return bool(path_state.get("ready") or path_state.get("available"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number, timeout_s in (
+        (signal.SIGTERM, TERMINATE_TIMEOUT_S),
+        (signal.SIGKILL, KILL_TIMEOUT_S),
+    ):
+        if process.poll() is not None:
+            return
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=timeout_s)

@@ -1,0 +1,151 @@
+"""One recorded pipeline run: what happened when, every fragment, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from environment.errors import HarnessError
+from environment.evidence.artifacts import iso_time, write_events, write_json
+from environment.runs.fragments import FragmentRecord, write_wav
+from environment.runs.observer import Observation
+
+__all__ = ["FragmentRecord", "PipelineFailed", "PipelineRun"]
+
+Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class PipelineFailed(HarnessError):  # noqa: N818 - the family's way of naming
+    """A pipeline run did not come to its end; what was seen of it lies in ``folder``."""
+
+    def __init__(self, message: str, *, folder: Path, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.folder = folder
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """A clip published, dubbed and recorded, with everything that was seen on the way.
+
+    Times: Unix seconds. ``report`` is media-service's own report of the stream. ``source`` and
+    ``output`` are the media server's recordings. ``metrics_before`` and ``metrics_after`` hold
+    media-service's samples by name and labels. ``result_order`` are the sequence numbers of the
+    results in the order in which they came.
+    """
+
+    stream_name: str
+    stream_id: str
+    path_in: str
+    path_out: str
+    clip: Path
+    folder: Path
+    published_at: float
+    active_at: float
+    ready_at: float
+    detected_at: float
+    processing_at: float
+    publish_ended_at: float
+    finished_at: float
+    fragments: tuple[FragmentRecord, ...]
+    result_order: tuple[int, ...]
+    report: dict[str, Any] = field(repr=False)
+    source: Path
+    output: Path
+    events: tuple[Observation, ...] = field(repr=False)
+    violations: tuple[str, ...]
+    ffprobe_live: dict[str, Any] | None = field(repr=False)
+    ffprobe_live_error: str | None
+    metrics_before: Samples = field(repr=False)
+    metrics_after: Samples = field(repr=False)
+    media_server: str
+    sts: dict[str, Any]
+
+    @property
+    def segments(self) -> list[dict[str, Any]]:
+        """The segments of media-service's report, in order."""
+        return list(self.report.get("segments", []))
+
+    @property
+    def transcript(self) -> str:
+        """All transcripts in the source's order, joined by spaces."""
+        return _joined(fragment.transcript for fragment in self._in_order)
+
+    @property
+    def translation(self) -> str:
+        """All translated texts in the source's order, joined by spaces."""
+        return _joined(fragment.translated_text for fragment in self._in_order)
+
+    @property
+    def last_packet_at(self) -> float:
+        """When the last output packet went out, by media-service's word."""
+        output = self.report.get("output") or {}
+        return float(output.get("last_packet_at") or self.finished_at)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds from the start of publishing to the last output packet (FR-019, SC-001)."""
+        return self.last_packet_at - self.published_at
+
+    def metric_increase(self, name: str, **labels: str) -> float:
+        """Return by how much a metric of media-service grew, over all samples with ``labels``."""
+        wanted = set(labels.items())
+
+        def total(samples: Samples) -> float:
+            return sum(
+                value
+                for (sample, has), value in samples.items()
+                if sample == name and wanted <= has
+            )
+
+        return total(self.metrics_after) - total(self.metrics_before)
+
+    def write(self, folder: Path | None = None) -> Path:
+        """Write run.json, events.jsonl and the fragments' audio as WAV; return run.json's path."""
+        folder = folder or self.folder
+        write_events(folder / "events.jsonl", self.events)
+        for fragment in self.fragments:
+            name = f"fragment-{fragment.sequence_number:02d}.wav"
+            write_wav(folder / "sent" / name, fragment.source_audio, fragment.rate_hz)
+            if fragment.dubbed_audio is not None:
+                write_wav(folder / "dubbed" / name, fragment.dubbed_audio, fragment.rate_hz)
+        return write_json(folder / "run.json", self.document())
+
+    def document(self) -> dict[str, Any]:
+        """Return the run without audio and events, ready for JSON."""
+        apart = {"fragments", "events", "metrics_before", "metrics_after"}
+        return {
+            **{key: value for key, value in vars(self).items() if key not in apart},
+            "published": iso_time(self.published_at),
+            "elapsed_s": self.elapsed_s,
+            "transcript": self.transcript,
+            "translation": self.translation,
+            "fragments": [fragment.document() for fragment in self.fragments],
+            "events": len(self.events),
+            "metrics": {
+                "before": _named(self.metrics_before),
+                "after": _named(self.metrics_after),
+            },
+        }
+
+    @property
+    def _in_order(self) -> list[FragmentRecord]:
+        return sorted(self.fragments, key=lambda fragment: fragment.sequence_number)
+
+
+def _joined(texts: Any) -> str:
+    return " ".join(text.strip() for text in texts if text and text.strip())
+
+
+def _named(samples: Samples) -> dict[str, float]:
+    def key(name: str, labels: frozenset[tuple[str, str]]) -> str:
+        inner = ",".join(f'{label}="{value}"' for label, value in sorted(labels))
+        return f"{name}{{{inner}}}" if inner else name
+
+    return {
+        key(name, labels): value
+        for (name, labels), value in sorted(
+            samples.items(), key=lambda item: (item[0][0], sorted(item[0][1]))
+        )
+    }

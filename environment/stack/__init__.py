@@ -1,0 +1,1 @@
+"""The containers of the system under test: made, watched, healed, taken away."""

@@ -1,0 +1,96 @@
+"""Creating a container from its description, under a name that is free or can be freed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import docker
+from docker.errors import APIError, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.types import EndpointConfig, LogConfig
+
+from environment.errors import ContainerFailed, ImageUnavailable, NameTaken
+from environment.stack.container_io import put_file
+from environment.stack.ownership import Owner
+from environment.stack.reaper import reap
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything the engine is told about a container.
+
+    `ports` maps container ports to host ports (TCP), `http_port` is the container port of its
+    HTTP API, `volumes` maps volume names to mount points,
+    `files` absolute paths inside the container to content put there before its first start.
+    """
+
+    name: str
+    image: str
+    aliases: tuple[str, ...]
+    environment: Mapping[str, str]
+    ports: Mapping[int, int]
+    http_port: int
+    labels: Mapping[str, str]
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+
+
+def create_container(client: docker.DockerClient, spec: ContainerSpec, network: str) -> Container:
+    """Create, without starting it, a container on `network`; its files are put into it.
+
+    Raises:
+        NameTaken: the name belongs to a run that lives, or to somebody else's container.
+        ImageUnavailable: the image is not there.
+        ContainerFailed: the engine refuses.
+    """
+    _free_name(client, spec.name)
+    for volume in spec.volumes:
+        client.volumes.create(volume, labels=dict(spec.labels))
+    try:
+        container = client.containers.create(
+            spec.image,
+            name=spec.name,
+            labels=dict(spec.labels),
+            environment=dict(spec.environment),
+            network=network,
+            networking_config={
+                network: EndpointConfig(client.api.api_version, aliases=list(spec.aliases))
+            },
+            ports={f"{inside}/tcp": outside for inside, outside in spec.ports.items()},
+            volumes=[f"{name}:{mount}" for name, mount in spec.volumes.items()],
+            extra_hosts=dict(spec.extra_hosts),
+            # Other drivers may keep no log that could be read back.
+            log_config=LogConfig(type=LogConfig.types.JSON),
+        )
+    except ImageNotFound as error:
+        raise ImageUnavailable(
+            f"{spec.name} needs the image {spec.image}, which is not there.",
+            remedy="`make images` builds or pulls it.",
+        ) from error
+    except APIError as error:
+        raise ContainerFailed(f"{spec.name} cannot be created: {error.explanation}.") from error
+    for path, content in spec.files.items():
+        put_file(container, path, content)
+    return container
+
+
+def _free_name(client: docker.DockerClient, name: str) -> None:
+    try:
+        holder = client.containers.get(name)
+    except NotFound:
+        return
+    owner = Owner.from_labels(holder.labels)
+    if owner is None:
+        raise NameTaken(
+            f"The container name {name} is taken by a container ({holder.status}) that is not "
+            "the suite's.",
+            remedy=f"remove it (`docker rm -f {name}`), or set E2E_RUN_ID.",
+        )
+    if owner.fate() != "gone":
+        raise NameTaken(
+            f"The container name {name} is taken by {owner}.",
+            remedy="set E2E_RUN_ID to run beside it, or `make down` to remove what is up.",
+        )
+    reap(client, owner)

@@ -1,0 +1,247 @@
+"""Removing what a run made, however the run ended (FR-010, FR-020)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from requests.exceptions import RequestException
+
+from environment.errors import HarnessError
+from environment.stack.ownership import RUN_LABEL, Owner
+from environment.waiting import NotYet, wait_for
+
+__all__ = ["Guard", "Owner", "reap", "remove_container", "remove_kept", "sweep"]
+
+_REPO_ROOT: Final = Path(__file__).resolve().parents[2]
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_REMOVAL_TIMEOUT_S: Final = 30.0
+_ECHO_S: Final = 2.0
+_RELEASE: Final = b"done"
+# An engine that went away shows itself through the HTTP library.
+_REMOVAL_ERRORS: Final = (DockerException, RequestException, HarnessError)
+
+
+def sweep(client: docker.DockerClient) -> list[str]:
+    """Remove what runs left behind whose process is gone; the names of what was removed.
+
+    Objects of living runs, of `make up`, and of machines and namespaces that cannot be looked
+    into are left alone.
+    """
+    removed: list[str] = []
+    for owner, states in _owners(client).items():
+        fate = owner.fate()
+        # No restart policy is ever set, so what runs under another boot id runs for another
+        # machine that shares this engine: a reboot would have stopped it.
+        if fate == "gone" or (fate == "rebooted" and "running" not in states):
+            removed += reap(client, owner)
+    return removed
+
+
+def remove_kept(client: docker.DockerClient) -> list[str]:
+    """Remove the stacks that `make up` left running; the names of what was removed."""
+    return [name for owner in _owners(client) if owner.kept for name in reap(client, owner)]
+
+
+def reap(client: docker.DockerClient, owner: Owner) -> list[str]:
+    """Remove everything that belongs to `owner`; the names of what was removed.
+
+    Raises:
+        docker.errors.APIError: the engine refuses to remove something.
+        WaitTimeout: a removal did not come to its end.
+    """
+    api: Any = client.api
+    labels = {"label": [f"{key}={value}" for key, value in owner.labels().items()]}
+    removed: list[str] = []
+    for container in api.containers(all=True, filters=labels):
+        remove_container(client, container["Id"])
+        removed.append(container["Names"][0].lstrip("/") if container["Names"] else "unnamed")
+    for network in api.networks(filters=labels):
+        _remove_network(client, network["Id"])
+        removed.append(network["Name"])
+    for volume in api.volumes(filters=labels)["Volumes"] or []:
+        try:
+            api.remove_volume(volume["Name"], force=True)
+        except NotFound:
+            continue
+        removed.append(volume["Name"])
+    return removed
+
+
+def remove_container(client: docker.DockerClient, container_id: str) -> None:
+    """Remove a container in any state with its anonymous volumes, and see it gone.
+
+    Raises:
+        docker.errors.APIError: the engine refuses.
+        WaitTimeout: somebody else's removal of it did not come to its end.
+    """
+    api: Any = client.api
+
+    def gone() -> bool:
+        try:
+            api.remove_container(container_id, force=True, v=True)
+        except NotFound:
+            return True
+        except APIError as error:
+            if "already in progress" not in str(error):
+                raise
+            raise NotYet(str(error.explanation)) from error
+        return True
+
+    wait_for(f"container {container_id[:12]} to be gone", gone, timeout_s=_REMOVAL_TIMEOUT_S)
+
+
+def _remove_network(client: docker.DockerClient, network_id: str) -> None:
+    api: Any = client.api
+    try:
+        for member in (api.inspect_network(network_id)["Containers"] or {}).values():
+            api.disconnect_container_from_network(member["Name"], network_id, force=True)
+        api.remove_network(network_id)
+    except NotFound:
+        return
+
+
+def _owners(client: docker.DockerClient) -> dict[Owner, set[str]]:
+    """Every owner with objects on the engine, and the states its containers are in."""
+    api: Any = client.api
+    labelled = {"label": RUN_LABEL}
+    owners: dict[Owner, set[str]] = defaultdict(set)
+    for container in api.containers(all=True, filters=labelled):
+        if owner := Owner.from_labels(container["Labels"]):
+            owners[owner].add(container["State"])
+    others = api.networks(filters=labelled) + (api.volumes(filters=labelled)["Volumes"] or [])
+    for thing in others:
+        if owner := Owner.from_labels(thing["Labels"]):
+            owners.setdefault(owner, set())
+    return dict(owners)
+
+
+class Guard:
+    """Sees to it that nothing of `owner` outlives this process, however it ends.
+
+    Arm it in the main thread before the first container is made. SIGINT, SIGTERM and SIGHUP
+    raise `KeyboardInterrupt` there, which behave takes as an abort; at the end of the process
+    what is left is removed and the exit code becomes 128 + signal. A second signal, later than
+    an echo of the first, leaves at once. A watchdog process, which holds the other end of a
+    pipe, removes what is left after SIGKILL, and after leaving at once.
+    """
+
+    def __init__(self, client: docker.DockerClient, owner: Owner) -> None:
+        self.owner = owner
+        self._client = client
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._previous: dict[signal.Signals, Any] = {}
+        self._signal: signal.Signals | None = None
+        self._signalled_at = 0.0
+
+    @property
+    def signal_number(self) -> int | None:
+        """The signal that interrupted the run, if one did."""
+        return None if self._signal is None else int(self._signal)
+
+    def arm(self) -> None:
+        """Install the watchdog, the exit handler and the signal handlers; once."""
+        if self._watchdog is not None:
+            return
+        # Its output goes nowhere: a reader of ours would otherwise wait for its end as well.
+        self._watchdog = subprocess.Popen(
+            [sys.executable, "-m", "environment.stack.reaper", *_to_argv(self.owner)],
+            cwd=_REPO_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        atexit.register(self._at_exit)
+        for number in _SIGNALS:
+            self._previous[number] = signal.signal(number, self._on_signal)
+
+    def disarm(self) -> None:
+        """Remove what is left, let the watchdog go, restore the signal handlers; once.
+
+        Raises:
+            docker.errors.DockerException: the removal failed; the watchdog goes on trying.
+        """
+        if self._watchdog is None:
+            return
+        reap(self._client, self.owner)
+        self._release_watchdog()
+        atexit.unregister(self._at_exit)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._signal is None:
+            self._signal, self._signalled_at = signal.Signals(number), now
+            raise KeyboardInterrupt(f"interrupted by {self._signal.name}")
+        if now - self._signalled_at > _ECHO_S:  # `timeout` and terminals send some twice
+            os._exit(128 + self._signal)
+
+    def _at_exit(self) -> None:
+        try:
+            reap(self._client, self.owner)
+        except _REMOVAL_ERRORS as error:
+            # stderr is all that is left to tell; closing the pipe sets the watchdog to work.
+            print(f"clean-up failed, the watchdog takes over: {error}", file=sys.stderr)
+        else:
+            self._release_watchdog()
+        if self._signal is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(128 + self._signal)
+
+    def _release_watchdog(self) -> None:
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is None:
+            return
+        try:
+            watchdog.communicate(_RELEASE, timeout=_REMOVAL_TIMEOUT_S)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            watchdog.kill()
+            watchdog.wait()
+
+
+def _to_argv(owner: Owner) -> list[str]:
+    return [f"{key}={value}" for key, value in owner.labels().items()]
+
+
+def _watch(argv: list[str]) -> None:
+    """The watchdog: wait for the pipe's end, then remove until nothing new turns up."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    owner = Owner.from_labels(dict(argument.split("=", 1) for argument in argv))
+    if owner is None:
+        raise SystemExit(f"not an owner: {argv}")
+    if sys.stdin.buffer.read() == _RELEASE:
+        return
+    client = docker.from_env()
+    last_found_at = time.monotonic()
+
+    def settled() -> bool:
+        nonlocal last_found_at
+        try:
+            found = reap(client, owner)
+        except _REMOVAL_ERRORS as error:
+            raise NotYet(str(error)) from error
+        if found:
+            last_found_at = time.monotonic()
+        # What the dead process had asked for just before may still be under way in the engine.
+        return time.monotonic() - last_found_at > _ECHO_S
+
+    wait_for("nothing to be left", settled, timeout_s=_REMOVAL_TIMEOUT_S, interval_s=0.5)
+
+
+if __name__ == "__main__":
+    _watch(sys.argv[1:])
