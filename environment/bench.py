@@ -26,6 +26,7 @@ from environment.settings import load_settings
 
 EXIT_CANNOT: Final = 2
 _MEBI: Final = 1024 * 1024
+_WIDTH: Final = 110
 
 
 @dataclass(frozen=True)
@@ -174,11 +175,13 @@ def main() -> int:
     finally:
         if session is not None:
             session.close()
-    console = Console()
-    console.print(table_of(rows))
-    console.print(f"media server: {system.media_server}", highlight=False)
-    console.print(f"speech: {system.speech}", highlight=False)
-    console.print(f"figures: {path}", highlight=False)
+    console = Console(
+        highlight=False, soft_wrap=True, width=_WIDTH if not sys.stdout.isatty() else None
+    )
+    console.print(table_of(rows), crop=False)
+    console.print(f"media server: {system.media_server}")
+    console.print(f"speech: {system.speech}")
+    console.print(f"figures: {path}")
     return 0 if all(row.met for row in rows) else 1
 
 

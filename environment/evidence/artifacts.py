@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 ARTIFACTS: Final = REPO_ROOT / "artifacts"
 LATEST: Final = "latest"
+KEPT_RUNS: Final = 20
+"""A run leaves some seven megabytes; the oldest goes when there are more than this."""
+_RUN_FOLDER: Final = re.compile(r"\d{8}-\d{6}-\d{3}")
 _SLUG_CHARS: Final = 48
 _BASE64_KEY: Final = "data_base64"
 
@@ -66,6 +69,7 @@ class RunArtifacts:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = RunLog(self.folder / "run.log")
         self.point_latest()
+        remove_old_runs(root)
 
     def point_latest(self) -> None:
         """Make ``artifacts/latest`` lead to this run, whatever it led to before."""
@@ -84,6 +88,14 @@ class RunArtifacts:
             number += 1
         self._given.add(folder)
         return folder
+
+
+def remove_old_runs(root: Path, *, keep: int = KEPT_RUNS) -> list[Path]:
+    """Remove the folders of all but the newest ``keep`` runs; other folders are left alone."""
+    runs = sorted((f for f in root.iterdir() if _RUN_FOLDER.match(f.name)), reverse=True)
+    for folder in runs[keep:]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return runs[keep:]
 
 
 def slug(text: str, limit: int = _SLUG_CHARS) -> str:

@@ -21,6 +21,7 @@ from environment.provision.base_image import BaseImage, ensure_base
 from environment.provision.build_context import Snapshot, Source, take_snapshot
 from environment.provision.locks import SETUP_FOLDER, exclusive
 from environment.provision.registry import PullFailed, Registry, image_id
+from environment.provision.superseded import remove_superseded
 from environment.provision.wheelhouse import abandon_wheelhouses, ensure_wheelhouse
 from environment.settings import Settings
 
@@ -104,6 +105,8 @@ def ensure_built(
             with progress.step(f"build {tag}") as step:
                 _build(client, snapshot, base, tag, step)
             client.api.tag(tag, source.repository, "latest")
+            for old in remove_superseded(client, source.repository):
+                progress.line(f"       superseded: {old}")
     return tag
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import requests
 from docker.errors import APIError, ImageNotFound
 
 
@@ -22,7 +23,8 @@ class FakeEngine:
         self.builds: list[dict[str, Any]] = []
         self.imports: list[str] = []
         self.build_events: list[dict[str, Any]] = [{"stream": "Step 1/1 : FROM base\n"}]
-        self.images = SimpleNamespace(get=self._get)
+        self.images = SimpleNamespace(get=self._get, list=self._list, remove=self._remove)
+        self.in_use: set[str] = set()
         self.containers = SimpleNamespace(list=lambda **_filters: [])
         self.api = self
 
@@ -30,6 +32,24 @@ class FakeEngine:
         if reference not in self.images_by_name:
             raise ImageNotFound(reference)
         return SimpleNamespace(id=self.images_by_name[reference])
+
+    def _list(self, repository: str, **_filters: object) -> list[SimpleNamespace]:
+        # Later names are later made; a tag that shares an id is the same image.
+        tags: dict[str, list[str]] = {}
+        for name, image in self.images_by_name.items():
+            if name.rpartition(":")[0] == repository:
+                tags.setdefault(image, []).append(name)
+        return [
+            SimpleNamespace(tags=names, attrs={"Created": f"{age:04}"})
+            for age, names in enumerate(tags.values())
+        ]
+
+    def _remove(self, reference: str) -> None:
+        if reference in self.in_use:
+            conflict = requests.Response()
+            conflict.status_code = 409
+            raise APIError("in use", response=conflict)
+        del self.images_by_name[reference]
 
     def pull(self, reference: str, **_options: object) -> Iterator[dict[str, Any]]:
         self.pulls.append(reference)

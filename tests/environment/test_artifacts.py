@@ -13,6 +13,7 @@ from environment.evidence.artifacts import (
     RunArtifacts,
     gather,
     iso_time,
+    remove_old_runs,
     save_container_logs,
     slug,
     without_audio,
@@ -127,3 +128,18 @@ def test_json_is_written_whole(tmp_path: Path) -> None:
 
 def test_times_are_utc() -> None:
     assert iso_time(0.0) == "1970-01-01T00:00:00.000Z"
+
+
+def test_only_the_newest_runs_are_kept(tmp_path: Path) -> None:
+    for name in ("20260101-000000-001", "20260101-000000-002-mine", "20260102-000000-000"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "latest").symlink_to("20260101-000000-001")
+    removed = remove_old_runs(tmp_path, keep=2)
+    assert [folder.name for folder in removed] == ["20260101-000000-001"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "20260101-000000-002-mine",
+        "20260102-000000-000",
+        "results",
+        "latest",
+    }
