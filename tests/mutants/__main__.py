@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.mutants.catalogue import MUTANTS, UNHARMED
-from tests.mutants.runner import ROOT, Verdict, try_mutant
+from tests.mutants.runner import ROOT, Verdict, snapshot_of_product, try_mutant
 
 
 def table_of(verdicts: list[Verdict]) -> Table:
@@ -18,7 +18,7 @@ def table_of(verdicts: list[Verdict]) -> Table:
     for column in ("mutant", "sabotage", "must turn red", "verdict", "s"):
         table.add_column(column, overflow="fold")
     for verdict in verdicts:
-        said = "[red]STAYED GREEN: " + "; ".join(verdict.missed) if verdict.missed else "caught"
+        said = "[red]" + "\n".join(verdict.objections) if verdict.objections else "caught"
         table.add_row(
             verdict.mutant.name,
             verdict.mutant.story,
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="mutants to try (default: all)")
     parser.add_argument("--list", action="store_true", help="list the mutants and stop")
     arguments = parser.parse_args()
-    console = Console()
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 120)
     by_name = {mutant.name: mutant for mutant in MUTANTS}
     if arguments.list:
         for mutant in MUTANTS:
@@ -46,19 +46,21 @@ def main() -> int:
     logs = ROOT / "artifacts" / "mutants"
     logs.mkdir(parents=True, exist_ok=True)
 
-    console.print("the unharmed product first: its scenarios must be green")
-    unharmed = try_mutant(UNHARMED, logs)
-    if unharmed.seen:
-        console.print(f"[red]unharmed product failed: {'; '.join(unharmed.seen)}: {unharmed.log}")
-        return 1
-    verdicts = []
-    for mutant in [by_name[name] for name in arguments.names] or MUTANTS:
-        console.print(f"{mutant.name}: {mutant.story} …")
-        verdicts.append(try_mutant(mutant, logs))
-        console.print(f"  red: {'; '.join(verdicts[-1].seen) or 'nothing'}")
+    with snapshot_of_product() as snapshot:
+        console.print("the unharmed product first: its scenarios must be green")
+        unharmed = try_mutant(UNHARMED, snapshot, logs)
+        if unharmed.objections:
+            console.print("[red]" + "\n".join(unharmed.objections))
+            console.print(f"see {unharmed.log}")
+            return 1
+        verdicts = []
+        for mutant in [by_name[name] for name in arguments.names] or MUTANTS:
+            console.print(f"{mutant.name}: {mutant.story} …")
+            verdicts.append(try_mutant(mutant, snapshot, logs))
+            console.print("  " + ("; ".join(verdicts[-1].objections) or "caught"))
     console.print(table_of(verdicts))
     console.print(f"logs: {logs}")
-    caught = sum(not verdict.missed for verdict in verdicts)
+    caught = sum(not verdict.objections for verdict in verdicts)
     console.print(f"{caught} of {len(verdicts)} mutants caught")
     return 0 if caught == len(verdicts) else 1
 

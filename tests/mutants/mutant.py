@@ -26,6 +26,7 @@ class Edit:
             raise MutantStaleError(
                 f"{self.file}: the replaced words stand {count} times, wanted once:\n{self.old}"
             )
+        path.unlink()  # the copy is a link: what it was made of must not change
         path.write_text(text.replace(self.old, self.new))
 
 
@@ -33,9 +34,8 @@ class Edit:
 class Mutant:
     """One sabotage.
 
-    ``red`` are names of scenarios of which each must fail; an entry ``"run"`` means that the run
-    as a whole must fail though its scenarios pass. ``behave`` are behave's arguments that
-    select what is run.
+    ``red`` are the names of the scenarios that must fail, and no others may. ``behave`` are
+    behave's arguments that select what is run.
     """
 
     name: str
@@ -43,6 +43,3 @@ class Mutant:
     edits: tuple[Edit, ...]
     behave: tuple[str, ...]
     red: tuple[str, ...]
-
-
-RUN = "run"

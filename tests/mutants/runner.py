@@ -19,7 +19,7 @@ from typing import Any
 import docker
 
 from environment.stack.reaper import sweep
-from tests.mutants.mutant import RUN, Mutant
+from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 TIME_LIMIT_S = 400
@@ -28,28 +28,49 @@ TERM_GRACE_S = 60
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the suite said of one mutant: ``seen`` are the failed scenarios (and ``run``)."""
+    """What the suite said of one mutant.
+
+    ``failed`` are the scenarios in which an expectation was not met, ``broken`` those that ended
+    otherwise, as they all do when the copy does not even start; ``status`` is behave's.
+    """
 
     mutant: Mutant
-    seen: tuple[str, ...]
+    failed: tuple[str, ...]
+    broken: tuple[str, ...]
+    status: int
     duration_s: float
     log: Path
 
     @property
-    def missed(self) -> tuple[str, ...]:
-        """The scenarios that should have turned red and did not."""
-        return tuple(name for name in self.mutant.red if name not in self.seen)
+    def objections(self) -> tuple[str, ...]:
+        """Why the mutant does not count as caught; empty: the right scenarios failed, no other."""
+        red = self.mutant.red
+        said = [f"stayed green: {name}" for name in red if name not in self.failed]
+        said += [f"failed as well: {name}" for name in self.failed if name not in red]
+        said += [f"broke: {name}" for name in self.broken]
+        if bool(self.status) != bool(red):
+            said.append(f"behave's exit status was {self.status}")
+        return tuple(said)
 
 
 @contextmanager
-def copy_of_product() -> Iterator[Path]:
-    """Give a throw-away copy of the tracked files, with the wheelhouses linked in."""
-    folder = Path(tempfile.mkdtemp(prefix="dubspec-mutant-"))
+def snapshot_of_product() -> Iterator[Path]:
+    """Give a copy of the project's files as they are now, with the wheelhouses linked in.
+
+    Every mutant starts from it, so that work that goes on meanwhile changes none of them.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="dubspec-snapshot-"))
     try:
         listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+            ["git", "ls-files", "-coz", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
         for name in filter(None, listed.split("\0")):
+            if not (ROOT / name).is_file():
+                continue
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
@@ -57,6 +78,17 @@ def copy_of_product() -> Iterator[Path]:
             shutil.copytree(
                 wheelhouse, folder / wheelhouse.relative_to(ROOT), copy_function=os.link
             )
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def copy_of(snapshot: Path) -> Iterator[Path]:
+    """Give a throw-away copy of the snapshot."""
+    folder = Path(tempfile.mkdtemp(prefix="dubspec-mutant-"))
+    try:
+        shutil.copytree(snapshot, folder, copy_function=os.link, dirs_exist_ok=True)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -97,33 +129,35 @@ def run_suite(folder: Path, mutant: Mutant, log: Path) -> tuple[int, list[dict[s
     return status, features
 
 
-def failed_scenarios(features: list[dict[str, Any]]) -> list[str]:
-    """Return the names of the failed scenarios in behave's JSON report."""
-    names = []
-    for feature in features:
-        names += [
-            str(element["name"])
-            for element in feature.get("elements", [])
-            if element.get("type") == "scenario" and element.get("status") in {"failed", "error"}
-        ]
-    return names
+def scenarios_that_are(status: str, features: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the scenarios of that status in behave's JSON report."""
+    return tuple(
+        str(element["name"])
+        for feature in features
+        for element in feature.get("elements", [])
+        if element.get("type") == "scenario" and element.get("status") == status
+    )
 
 
-def try_mutant(mutant: Mutant, logs: Path) -> Verdict:
+def try_mutant(mutant: Mutant, snapshot: Path, logs: Path) -> Verdict:
     """Sabotage a copy, run the selected scenarios, report which turned red."""
     log = logs / f"{mutant.name}.log"
     began = time.monotonic()
-    with copy_of_product() as folder:
+    with copy_of(snapshot) as folder:
         for edit in mutant.edits:
             edit.apply(folder)
         try:
             status, features = run_suite(folder, mutant, log)
         finally:
             _remove_leftovers()
-    seen = failed_scenarios(features)
-    if status != 0 and not seen:
-        seen = [RUN]
-    return Verdict(mutant, tuple(seen), time.monotonic() - began, log)
+    return Verdict(
+        mutant,
+        scenarios_that_are("failed", features),
+        scenarios_that_are("error", features) + scenarios_that_are("hook_error", features),
+        status,
+        time.monotonic() - began,
+        log,
+    )
 
 
 def _remove_leftovers() -> None:
