@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.models.images import Image
 
+from environment.provision.images import LABEL
 from environment.stack.reaper import sweep
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 TIME_LIMIT_S = 400
 TERM_GRACE_S = 60
+_OWN_SETTINGS = ("E2E_NETWORK_NAME", "E2E_RUN_ID", "E2E_DYNAMIC_PORTS")
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,8 @@ def snapshot_of_product() -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
         for wheelhouse in ROOT.glob("services/**/wheelhouse"):
-            shutil.copytree(
-                wheelhouse, folder / wheelhouse.relative_to(ROOT), copy_function=os.link
-            )
+            target = folder / wheelhouse.relative_to(ROOT)
+            shutil.copytree(wheelhouse, target, copy_function=_link_or_copy)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -88,7 +91,7 @@ def copy_of(snapshot: Path) -> Iterator[Path]:
     """Give a throw-away copy of the snapshot."""
     folder = Path(tempfile.mkdtemp(prefix="dubspec-mutant-"))
     try:
-        shutil.copytree(snapshot, folder, copy_function=os.link, dirs_exist_ok=True)
+        shutil.copytree(snapshot, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,7 +101,7 @@ def run_suite(folder: Path, mutant: Mutant, log: Path) -> tuple[int, list[dict[s
     """Run behave in ``folder``; return its exit status and the features of its JSON report."""
     report = folder / "mutant-report.json"
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS},
         "E2E_RUN_ID": f"mutant-{mutant.name}",
         "E2E_DYNAMIC_PORTS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -146,10 +149,8 @@ def try_mutant(mutant: Mutant, snapshot: Path, logs: Path) -> Verdict:
     with copy_of(snapshot) as folder:
         for edit in mutant.edits:
             edit.apply(folder)
-        try:
+        with nothing_left_behind():
             status, features = run_suite(folder, mutant, log)
-        finally:
-            _remove_leftovers()
     return Verdict(
         mutant,
         scenarios_that_are("failed", features),
@@ -160,10 +161,34 @@ def try_mutant(mutant: Mutant, snapshot: Path, logs: Path) -> Verdict:
     )
 
 
-def _remove_leftovers() -> None:
-    """Remove what a sabotaged run did not: its process is gone, and our own sweep is sound."""
-    client = docker.from_env()
+def _link_or_copy(source: str, target: str) -> str:
+    """Link where both lie on one file system, else copy."""
     try:
-        sweep(client)
+        os.link(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copy2(source, target)
+    return target
+
+
+def _our_images(client: docker.DockerClient) -> dict[str, Image]:
+    images = client.images.list(filters={"label": LABEL})
+    return {tag: image for image in images for tag in image.tags}
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """Take away what a sabotaged run left, by our own sound sweep, and the images it built."""
+    client = docker.from_env()
+    before = _our_images(client)
+    try:
+        yield
     finally:
+        sweep(client)
+        for tag, image in _our_images(client).items():
+            if tag not in before:
+                client.images.remove(tag)
+            elif image.id != before[tag].id:  # `latest` must not lead to a sabotaged one
+                before[tag].tag(*tag.rsplit(":", 1))
         client.close()
