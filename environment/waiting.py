@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from environment.errors import WaitTimeout
+from environment.expectations import expect
+
+if TYPE_CHECKING:
+    from environment.settings import Settings
 
 T = TypeVar("T")
 
@@ -59,3 +63,40 @@ def wait_for(
                 evidence=evidence() if evidence is not None else "",
             )
         time.sleep(min(interval_s, remaining_s))
+
+
+def wait_within(
+    what: str,
+    probe: Callable[[], T | None],
+    *,
+    limit_s: float,
+    settings: Settings,
+    since: float | None = None,
+    interval_s: float = 0.05,
+    evidence: Callable[[], str] | None = None,
+    hint: str = "run.log has the times of what happened before.",
+) -> T:
+    """Wait as `wait_for` does, then hold the time it took against a bound that a text states.
+
+    E2E_TIMEOUT_MULTIPLIER stretches the waiting, so that a slow machine learns how long it took;
+    it never stretches the bound.
+
+    Args:
+        limit_s: the text's bound, as it stands there.
+        since: the monotonic time from which the text counts; by default this call.
+
+    Raises:
+        WaitTimeout: it did not come about in the stretched time either.
+        ExpectationFailed: it did, but too late.
+    """
+    begun = time.monotonic() if since is None else since
+    timeout_s = max(limit_s, settings.timeout(limit_s))
+    value = wait_for(what, probe, timeout_s=timeout_s, interval_s=interval_s, evidence=evidence)
+    took_s = time.monotonic() - begun
+    expect(
+        took_s <= limit_s,
+        expected=f"{what} within {limit_s:g} s",
+        seen=f"after {took_s:.2f} s",
+        hint=hint,
+    )
+    return value

@@ -9,8 +9,8 @@ from typing import Any
 
 from environment.expectations import expect
 from environment.measuring.media import timeline
+from environment.proofs.container_proofs import prove_same_process
 from environment.proofs.endpoints import send_garbage
-from environment.proofs.network_proofs import prove_same_process
 from environment.runs import bad_data
 from environment.runs.recorder import fetch_recording
 from environment.runs.wire_client import WireClient

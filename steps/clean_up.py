@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 
 from environment.expectations import expect, fail
 from environment.runs.nested import NestedRun
 from environment.vocabulary import Context, given, then, when
-from environment.waiting import wait_for
+from environment.waiting import wait_for, wait_within
 
 # An interrupted nested run whose signal gets lost must not last for ever.
 LASTS_S = 120.0
@@ -41,6 +42,7 @@ def run_ends(context: Context) -> None:
 def run_signalled(context: Context, name: str) -> None:
     """Send its process the signal, and wait for its end."""
     nested: NestedRun = context.run.notes["nested"]
+    context.run.notes["ended"] = time.monotonic()
     nested.signal(signal.Signals[name])
     context.run.notes["status"] = nested.wait_ended(timeout_s=context.session.settings.timeout(40))
 
@@ -74,7 +76,15 @@ def nothing_left(context: Context) -> None:
 def nothing_left_soon(context: Context, limit_s: int) -> None:
     """Wait for the same: what a killed run had to leave, others take away (FR-010)."""
     nested: NestedRun = context.run.notes["nested"]
-    nested.wait_gone(timeout_s=context.session.settings.timeout(limit_s))
+    wait_within(
+        f"nothing left of {nested.run_id}",
+        lambda: not nested.objects(),
+        limit_s=limit_s,
+        settings=context.session.settings,
+        since=context.run.notes["ended"],
+        evidence=lambda: ", ".join(nested.objects()),
+        hint="environment/stack/reaper.py has a watchdog for what a killed run leaves.",
+    )
 
 
 @then("this scenario fails on purpose")

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from environment.expectations import expect
-from environment.proofs.network_proofs import prove_healthy, prove_same_process
+from environment.proofs.container_proofs import (
+    prove_healthy,
+    prove_independent,
+    prove_same_process,
+    prove_started_anew,
+)
+from environment.proofs.network_proofs import prove_linked, prove_names
 from environment.runs.watching import watch
 from environment.settings import Settings
 from environment.stack.containers import ServiceContainer
@@ -15,7 +21,11 @@ WATCHED_S = 12.0
 
 @given("media-service Docker container started with `{name}={value}`")
 def media_service_started_with(context: Context, name: str, value: str) -> None:
-    """Find the variable inside the container: the text's value, unless the run overrides it."""
+    """Find the variable inside the container: the text's value, unless the run overrides it.
+
+    The container must be one of its own, made by no orchestrator (FR-001).
+    """
+    prove_independent(context.session.stack())
     settings = context.session.settings
     overridden = name.lower() in settings.model_fields_set
     wanted = str(getattr(settings, name.lower())) if overridden else value
@@ -23,7 +33,7 @@ def media_service_started_with(context: Context, name: str, value: str) -> None:
     context.run.notes["url"] = wanted
     expect(
         seen == wanted,
-        expected=f"{name}={wanted} inside media-service (FR-011, FR-012)",
+        expected=f"{name}={wanted} inside media-service (FR-011 to FR-013)",
         seen=f"{name}={seen}",
         hint="environment/stack/production.py hands media-service its variables.",
     )
@@ -31,7 +41,10 @@ def media_service_started_with(context: Context, name: str, value: str) -> None:
 
 @given("STS-service Docker container started on bridge network with name `{name}`")
 def sts_service_started_as(context: Context, name: str) -> None:
-    """Find the container running, under that name, among the network's members (FR-004)."""
+    """Find the container running, under that name, among the network's members (FR-004).
+
+    The other two must bear the names of their own as well, and answer to them.
+    """
     stack = context.session.stack()
     container, wanted = stack.sts_service, stack.settings.named(name)
     expect(
@@ -40,6 +53,7 @@ def sts_service_started_as(context: Context, name: str) -> None:
         seen=f"{container.name} {container.status}; members {stack.network.members()}",
         hint="`docker ps -a` and `docker network inspect` show the same.",
     )
+    prove_names(stack)
 
 
 @given("both containers running on custom bridge network `{network}`")
@@ -83,6 +97,38 @@ def sts_remains_running(context: Context) -> None:
     notes = context.run.notes
     prove_same_process(notes["before"]["State"], notes["states"])
     prove_healthy(context.session.stack().sts_service)
+
+
+@given("all three containers running")
+def all_running(context: Context) -> None:
+    """Find all three running and healthy; note which processes they are."""
+    stack = context.session.stack()
+    for container in stack.containers.values():
+        prove_healthy(container)
+    context.run.notes["before"] = {n: c.inspect()["State"] for n, c in stack.containers.items()}
+
+
+@when("`{name}` is stopped and started by itself")
+def stopped_and_started(context: Context, name: str) -> None:
+    """Stop that one alone, look at the others meanwhile, start it, wait for its health (FR-002)."""
+    containers = context.session.stack().containers
+    context.run.notes["exit code"] = containers[name].stop()
+    others = {n: c for n, c in containers.items() if n != name}
+    context.run.notes["meanwhile"] = {n: c.inspect()["State"] for n, c in others.items()}
+    containers[name].start()
+    containers[name].wait_healthy()
+
+
+@then("`{name}` runs anew, and the others have been running all along")
+def others_untouched(context: Context, name: str) -> None:
+    """Compare the processes: a clean end and a new start for the one, none for the others."""
+    stack, notes = context.session.stack(), context.run.notes
+    states = {n: c.inspect()["State"] for n, c in stack.containers.items()}
+    prove_started_anew(notes["before"][name], states.pop(name), notes["exit code"])
+    for other, after in states.items():
+        prove_same_process(notes["before"][other], [notes["meanwhile"][other], after])
+    stack.media_service.wait_ready()
+    prove_linked(stack)
 
 
 def _network_name(settings: Settings, said: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from environment.expectations import expect
+from environment.proofs.container_proofs import prove_published
 from environment.proofs.endpoints import ask, ask_until_ok, speaks_rtmp
-from environment.proofs.network_proofs import prove_published
+from environment.proofs.network_proofs import prove_linked
 from environment.vocabulary import Context, given, then, when
 
 
@@ -23,47 +24,62 @@ def suite_on_host(context: Context) -> None:
 
 @when("pytest queries health endpoints")
 def query_health(context: Context) -> None:
-    """Ask both services over their published ports until they answer 200, or time is up."""
+    """Ask both services, and the media server's API, on their published ports until they say 200.
+
+    The wait is stretched on slow machines; the bound that the next step holds it against is not.
+    """
     stack = context.session.stack()
-    context.run.notes["answers"] = [
-        ask_until_ok(service, "/health", timeout_s=stack.settings.timeout(30))
-        for service in (stack.media_service, stack.sts_service)
-    ]
+    context.run.notes["answers"] = {
+        container.name: ask_until_ok(
+            container, container.health_path, timeout_s=stack.settings.timeout(30)
+        )
+        for container in stack.containers.values()
+    }
 
 
 @then("both services return 200 OK within {limit_s:d} seconds")
 def healthy_within(context: Context, limit_s: int) -> None:
-    """Hold the answers, and the time the whole stack took from its start, against the bound."""
+    """Hold the answers, and the time the whole stack took from its start, against the bound.
+
+    The media server's API counts too, and so do the links from media-service to both (SC-002).
+    """
     stack, answers = context.session.stack(), context.run.notes["answers"]
-    limit, startup_s = stack.settings.timeout(limit_s), stack.started_in_s
-    in_time = startup_s is not None and max(startup_s, *(a.after_s for a in answers)) <= limit
+    startup_s, waited_s = stack.started_in_s, max(a.after_s for a in answers.values())
+    words = [answers[s.name].body["status"] for s in (stack.media_service, stack.sts_service)]
     expect(
-        in_time and [(a.status, a.body["status"]) for a in answers] == [(200, "healthy")] * 2,
-        expected=f"200 and healthy from both, within {limit:g} s of the start",
+        startup_s is not None and max(startup_s, waited_s) <= limit_s and words == ["healthy"] * 2,
+        expected=f"200 from all, healthy from both services, within {limit_s} s of the start",
         seen=f"stack healthy after {startup_s} s; {answers}",
         hint="run.log has the time of each container's start and first healthy answer.",
     )
+    prove_linked(stack)
 
 
 @when("tests query services via published ports")
 def query_published_ports(context: Context) -> None:
-    """Ask each HTTP service on localhost, and shake hands with the media server's RTMP."""
-    stack = context.session.stack()
-    context.run.notes["media-service"] = ask(
-        f"http://localhost:{stack.media_service.host_port(8080)}/health"
-    )
-    context.run.notes["sts-service"] = ask(
-        f"http://localhost:{stack.sts_service.host_port(3000)}/health"
-    )
-    context.run.notes["api"] = ask(
-        f"http://localhost:{stack.media_server.host_port(9997)}/v3/paths/list"
-    )
-    context.run.notes["rtmp"] = speaks_rtmp("localhost", stack.media_server.host_port(1935))
+    """Ask each HTTP service on localhost, and shake hands with the media server's RTMP.
+
+    Nobody is asked on the media server's RTSP port, 8554: see the next step.
+    """
+    stack, timeout_s = context.session.stack(), context.session.settings.timeout(5)
+    doors = {
+        "media-service": (stack.media_service.host_port(8080), "/health"),
+        "sts-service": (stack.sts_service.host_port(3000), "/health"),
+        "api": (stack.media_server.host_port(9997), "/v3/paths/list"),
+    }
+    for name, (port, path) in doors.items():
+        context.run.notes[name] = ask(f"http://localhost:{port}{path}", timeout_s=timeout_s)
+    rtmp_port = stack.media_server.host_port(1935)
+    context.run.notes["rtmp"] = speaks_rtmp("localhost", rtmp_port, timeout_s=timeout_s)
 
 
 @then("localhost port mapping works correctly for external access")
 def port_mapping_works(context: Context) -> None:
-    """See that the right one answered on each port, and that all of FR-005 are published."""
+    """See that the right one answered on each port, and that all of FR-005 are published.
+
+    Of RTSP only the publishing is proven: nothing of the system uses it so far, and the stand-in
+    for MediaMTX does not speak it yet.
+    """
     notes = context.run.notes
     expect(
         notes["rtmp"]

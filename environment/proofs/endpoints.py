@@ -83,10 +83,15 @@ def published_ports(container: ServiceContainer) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Refusal:
-    """How a server took bytes it cannot understand: what it answered, whether it hung up."""
+    """How a server took bytes it cannot understand: what it answered, whether it hung up.
+
+    ``after_s``: seconds from the bytes to the first sign of refusal, be it the first byte of an
+    answer or the end of the connection; when nothing came, the seconds that were spent waiting.
+    """
 
     answer: bytes
     hung_up: bool
+    after_s: float
 
 
 def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> Refusal:
@@ -95,19 +100,20 @@ def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> R
     The sending side stays open: a server that waits for more for ever is found out.
     Raises ``OSError`` when nobody takes the connection.
     """
-    answer = bytearray()
-    deadline = time.monotonic() + timeout_s
+    answer, hung_up = bytearray(), False
+    after_s: float | None = None
     with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        begun = time.monotonic()
         try:
             connection.sendall(garbage)
-            while (remaining_s := deadline - time.monotonic()) > 0:
+            while not hung_up and (remaining_s := begun + timeout_s - time.monotonic()) > 0:
                 connection.settimeout(remaining_s)
                 received = connection.recv(4096)
-                if not received:
-                    return Refusal(bytes(answer), hung_up=True)
+                after_s = after_s or time.monotonic() - begun
                 answer += received
+                hung_up = not received
         except TimeoutError:
-            return Refusal(bytes(answer), hung_up=False)
+            pass
         except (ConnectionResetError, BrokenPipeError):
-            return Refusal(bytes(answer), hung_up=True)
-    return Refusal(bytes(answer), hung_up=False)
+            hung_up = True
+        return Refusal(bytes(answer), hung_up, after_s or time.monotonic() - begun)

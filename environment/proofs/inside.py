@@ -1,4 +1,7 @@
-"""Questions asked from inside a container: its names, its connections, its way out."""
+"""Questions asked from inside a container: its names, its connections, its way out.
+
+Every ``timeout_s`` is a deadline already multiplied (``Settings.timeout``).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
 
 ESTABLISHED: Final = "01"
 _IPV4_MAPPED: Final = "0000000000000000FFFF0000"
-_RESOLVE: Final = "import socket,sys; print(socket.gethostbyname(sys.argv[1]))"
 _CONNECT: Final = (
     "import socket,sys; "
     "s=socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3])); "
@@ -36,6 +38,13 @@ class TcpConnection:
     remote_address: str
     remote_port: int
 
+    @property
+    def reversed(self) -> TcpConnection:
+        """The same connection as its other end sees it."""
+        return TcpConnection(
+            self.remote_address, self.remote_port, self.local_address, self.local_port
+        )
+
 
 @dataclass(frozen=True)
 class PingReport:
@@ -53,21 +62,31 @@ class PingReport:
         return sum(self.round_trips_ms) / len(self.round_trips_ms)
 
 
-def resolve(container: ServiceContainer, host: str) -> str:
-    """Ask the container's own resolver for ``host``; return the IPv4 address."""
-    return _ask(container, f"cannot resolve {host!r}", "python3", "-c", _RESOLVE, host)
+def resolve(container: ServiceContainer, host: str, *, timeout_s: float = 10.0) -> str:
+    """Ask the container's own resolver for ``host``; return the IPv4 address.
+
+    ``getent`` asks as every program in there does; the images of all three containers have it.
+    """
+    argv = ("getent", "hosts", host)
+    answer = _ask(container, f"cannot resolve {host!r}", *argv, timeout_s=timeout_s)
+    return answer.split()[0]
 
 
 def connect(container: ServiceContainer, host: str, port: int, *, timeout_s: float = 5.0) -> str:
-    """Open, and close, a TCP connection from inside the container; return the peer's address."""
+    """Open, and close, a TCP connection from inside the container; return the peer's address.
+
+    The container gives up after ``timeout_s``, and has as long again to start asking.
+    """
     argv = ("python3", "-c", _CONNECT, host, str(port), str(timeout_s))
-    return _ask(container, f"cannot connect to {host}:{port}", *argv, timeout_s=timeout_s + 5)
+    return _ask(container, f"cannot connect to {host}:{port}", *argv, timeout_s=2 * timeout_s)
 
 
-def ping(container: ServiceContainer, host: str, *, count: int = 5) -> PingReport:
+def ping(
+    container: ServiceContainer, host: str, *, count: int = 5, timeout_s: float = 20.0
+) -> PingReport:
     """Send ``count`` echo requests, five a second, from inside the container."""
     argv = ("ping", "-4", "-c", str(count), "-i", "0.2", "-W", "2", host)
-    text = _ask(container, f"cannot ping {host!r}", *argv, timeout_s=count * 2.2 + 5)
+    text = _ask(container, f"cannot ping {host!r}", *argv, timeout_s=timeout_s)
     address = re.search(r"^PING \S+ \(([\d.]+)\)", text, flags=re.M)
     if address is None:
         raise UnreachableError(f"ping inside {container.name} said something unforeseen: {text!r}")
@@ -75,28 +94,32 @@ def ping(container: ServiceContainer, host: str, *, count: int = 5) -> PingRepor
     return PingReport(address[1], count, tuple(float(time) for time in times))
 
 
-def established_connections(container: ServiceContainer) -> list[TcpConnection]:
+def established_connections(
+    container: ServiceContainer, *, timeout_s: float = 10.0
+) -> list[TcpConnection]:
     """List the container's established TCP connections, from ``/proc/net/tcp`` and ``tcp6``."""
     argv = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
-    return parse_tcp_table(_ask(container, "cannot read the connection table", *argv))
+    trouble = "cannot read the connection table"
+    return parse_tcp_table(_ask(container, trouble, *argv, timeout_s=timeout_s))
 
 
 def wait_for_connection(
     container: ServiceContainer, port: int, *, timeout_s: float = 10.0
 ) -> TcpConnection:
     """Wait until the container holds a connection to that remote port. ``WaitTimeout``."""
-    return wait_for(
-        f"{container.name} to be connected to port {port}",
-        lambda: next(
-            (c for c in established_connections(container) if c.remote_port == port), None
-        ),
-        timeout_s=timeout_s,
-    )
+
+    def probe() -> TcpConnection | None:
+        held = established_connections(container, timeout_s=timeout_s)
+        return next((connection for connection in held if connection.remote_port == port), None)
+
+    what = f"{container.name} to be connected to port {port}"
+    return wait_for(what, probe, timeout_s=timeout_s)
 
 
-def default_gateway(container: ServiceContainer) -> str | None:
+def default_gateway(container: ServiceContainer, *, timeout_s: float = 10.0) -> str | None:
     """Return the address of the container's default route; None when it has none."""
-    table = _ask(container, "cannot read the routing table", "cat", "/proc/net/route")
+    argv = ("cat", "/proc/net/route")
+    table = _ask(container, "cannot read the routing table", *argv, timeout_s=timeout_s)
     return parse_default_gateway(table)
 
 
@@ -136,11 +159,12 @@ def _address(hexadecimal: str) -> str:
     return str(IPv4Address(bytes.fromhex(hexadecimal)[::-1]))
 
 
-def _ask(container: ServiceContainer, trouble: str, *argv: str, timeout_s: float = 10.0) -> str:
+def _ask(container: ServiceContainer, trouble: str, *argv: str, timeout_s: float) -> str:
     answer = container.exec(*argv, timeout_s=timeout_s)
     if answer.exit_code:
+        said = answer.output.strip().splitlines()[-1:]
         raise UnreachableError(
-            f"{container.name} {trouble}: {answer.output.strip().splitlines()[-1:]}",
+            f"{container.name} {trouble}: {argv[0]} ended with {answer.exit_code} {said}",
             remedy=f"`docker exec {container.name} {argv[0]} ...` shows the same by hand.",
         )
     return answer.output.strip()

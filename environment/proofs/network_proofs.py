@@ -1,4 +1,4 @@
-"""Proofs about containers, their network and their endpoints, taken from the running system.
+"""Proofs about the network: its names, its links, its way out; taken from the running system.
 
 Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
 """
@@ -8,24 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from environment.expectations import expect
-from environment.proofs import reachability
-from environment.proofs.endpoints import ask, published_ports
+from environment.proofs import inside, reachability
 
 if TYPE_CHECKING:
     from environment.proofs.inside import PingReport, TcpConnection
     from environment.stack.containers import ServiceContainer
     from environment.stack.topology import Topology
-
-# FR-005: the container ports that must be published, by the container's plain name.
-PUBLISHED: Final[Mapping[str, tuple[int, ...]]] = {
-    "e2e-mediamtx": (1935, 8554),
-    "e2e-media-service": (8080,),
-    "sts-service": (3000,),
-}
 
 
 def prove_named(stack: Topology, url: str, container: ServiceContainer) -> None:
@@ -53,14 +45,101 @@ def prove_connected(
     )
 
 
-def prove_session(stack: Topology) -> None:
-    """media-service itself knows that its session with STS stands."""
-    health = stack.media_service.health()
+def prove_resolved(
+    stack: Topology, url: str, client: ServiceContainer, server: ServiceContainer
+) -> None:
+    """The resolver inside of the client leads from the URL's host to that server (FR-009)."""
+    host = urlsplit(url).hostname or ""
+    address = inside.resolve(client, host, timeout_s=stack.settings.timeout(10))
     expect(
-        health["sts"]["connected"],
-        expected="media-service connected to STS by its own word",
-        seen=health,
-        hint="the TCP connection stands: look at the Socket.IO handshake in its log.",
+        address == stack.network.members().get(server.name),
+        expected=f"{host} at {server.name}'s address, of {stack.network.members()}",
+        seen=f"{address}, by the resolver inside {client.name}",
+        hint="`docker network inspect` lists the members' addresses and aliases.",
+    )
+
+
+def prove_accepted(stack: Topology, connection: TcpConnection, server: ServiceContainer) -> None:
+    """The server's kernel holds the other end of the connection."""
+    held = inside.established_connections(server, timeout_s=stack.settings.timeout(10))
+    expect(
+        connection.reversed in held,
+        expected=f"the other end of {connection} inside {server.name}",
+        seen=held,
+        hint=f"`docker exec {server.name} cat /proc/net/tcp`",
+    )
+
+
+def prove_session(stack: Topology) -> None:
+    """The Socket.IO session stands by the word of both sides: each has its own view of it."""
+    health, clients = stack.media_service.health(), stack.sts_service.metric("sts_connections")
+    expect(
+        health["sts"]["connected"] and clients >= 1,
+        expected="media-service connected by its own word, a client counted by sts-service",
+        seen=f"{health}, sts_connections {clients:g}",
+        hint="the TCP connection stands: look at the Socket.IO handshake in both logs.",
+    )
+
+
+def prove_linked(stack: Topology) -> None:
+    """media-service is connected to both its peers, and both ends know it (SC-002)."""
+    service, timeout_s = stack.media_service, stack.settings.timeout(10)
+    peers: dict[str, ServiceContainer] = {
+        "STS_SERVICE_URL": stack.sts_service,
+        "MEDIAMTX_API_URL": stack.media_server,
+    }
+    for variable, server in peers.items():
+        port = urlsplit(service.environment[variable]).port or 80
+        connection = inside.wait_for_connection(service, port, timeout_s=timeout_s)
+        prove_connected(stack, connection, service, server)
+        prove_accepted(stack, connection, server)
+    prove_session(stack)
+
+
+def prove_names(stack: Topology) -> None:
+    """Every container has the one name that the settings give it, and its plain name on the
+    network (FR-004, FR-008).
+    """
+    wanted = {plain: stack.settings.named(plain) for plain in stack.containers}
+    seen = {plain: container.name for plain, container in stack.containers.items()}
+    aliases = {name: stack.network.aliases(name) for name in seen.values()}
+    expect(
+        seen == wanted
+        and set(wanted.values()) <= set(stack.network.members())
+        and all(plain in aliases[name] for plain, name in seen.items()),
+        expected=f"on {stack.network.name}: {wanted}, each answering to its plain name",
+        seen=f"{seen}; aliases {aliases}; members {stack.network.members()}",
+        hint="environment/stack/blueprint.py names the containers.",
+    )
+
+
+def prove_mutual_resolution(stack: Topology, answers: Mapping[tuple[str, str], str]) -> None:
+    """Inside every container the names of the others led to the others (FR-009).
+
+    ``answers``: the address, by the plain name of the container asked and the name asked for.
+    """
+    wanted = {
+        (asked, name): answering.address
+        for asked in stack.containers
+        for other, answering in stack.containers.items()
+        if other != asked
+        for name in answering.spec.aliases
+    }
+    expect(
+        wanted and dict(answers) == wanted,
+        expected=f"by container and name: {wanted} (FR-009)",
+        seen=dict(answers),
+        hint="`docker network inspect` lists the members' addresses and aliases.",
+    )
+
+
+def prove_reached(stack: Topology, peer: str, server: ServiceContainer) -> None:
+    """The peer of a connection made inside of the network is that container."""
+    expect(
+        peer == server.address,
+        expected=f"{server.name}, {server.address}, reached inside of the network",
+        seen=peer,
+        hint=f"members of {stack.network.name}: {stack.network.members()}",
     )
 
 
@@ -111,49 +190,23 @@ def prove_way_out(stack: Topology, gateways: Mapping[str, str | None]) -> None:
     )
 
 
-def prove_outside(stack: Topology, peers: Mapping[str, str]) -> None:
-    """The addresses that the containers reached lie outside of their network."""
-    inner = set(stack.network.members().values())
+def prove_outside(
+    stack: Topology, peers: Mapping[str, str], *, host_accepted: bool = False
+) -> tuple[str, ...]:
+    """The addresses that the containers reached lie outside of their network and of this host.
+
+    A peer on this host, such as a proxy of its own, counts only if ``host_accepted``: somebody
+    has said that there is no other way. Returns the peers that were let pass so.
+    """
+    on_host = {peer for peer in peers.values() if reachability.is_of_this_host(peer)}
+    inner = {peer for peer in peers.values() if reachability.is_inside(stack.network, peer)}
     expect(
-        peers and not inner & set(peers.values()),
-        expected="peers outside of the network",
-        seen=dict(peers),
-        hint="E2E_EXTERNAL_PROBE=host:port names another probe.",
+        peers and not inner and (host_accepted or not on_host),
+        expected="peers outside of the network, which are not this host either (FR-007)",
+        seen=f"{dict(peers)}; inside the network: {inner}; of this host: {on_host}",
+        hint="E2E_EXTERNAL_PROBE=host:port names another probe, on this host if need be.",
     )
-
-
-def prove_published(stack: Topology) -> None:
-    """Every port of FR-005 is published on the host."""
-    for name, wanted in PUBLISHED.items():
-        published = published_ports(stack.containers[name])
-        expect(
-            set(wanted) <= set(published),
-            expected=f"{name} publishes {wanted} (FR-005)",
-            seen=published,
-            hint="environment/stack/blueprint.py lists the ports of each container.",
-        )
-
-
-def prove_same_process(before: Mapping[str, Any], states: list[Mapping[str, Any]]) -> None:
-    """A container was running, as the process it was before, whenever it was looked at."""
-    seen = {(s["Status"], s["Pid"], s["StartedAt"]) for s in states}
-    expect(
-        seen == {("running", before["Pid"], before["StartedAt"])},
-        expected=f"always running, as process {before['Pid']}, started at {before['StartedAt']}",
-        seen=seen,
-        hint="`docker ps -a`, and `docker logs` of the one that changed.",
-    )
-
-
-def prove_healthy(container: ServiceContainer) -> None:
-    """Its /health answers 200, and the engine never had to start it again."""
-    answer, restarts = ask(container.url("/health")), container.inspect()["RestartCount"]
-    expect(
-        answer.status == 200 and restarts == 0,
-        expected=f"200 from {answer.url}, and no restart",
-        seen=f"{answer.status} {answer.body}, {restarts} restarts",
-        hint=f"`docker logs {container.name}`",
-    )
+    return tuple(sorted(on_host))
 
 
 def _is_address(host: str) -> bool:

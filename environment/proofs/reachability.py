@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -52,6 +54,27 @@ def index_url(pip_configuration: str) -> str:
             found[key] += str(ast.literal_eval(value)).split()
     urls = [url for key in _INDEX_KEYS for url in found[key]]
     return next((url for url in urls if urlsplit(url).hostname), PUBLIC_INDEX)
+
+
+def is_inside(network: BridgeNetwork, address: str) -> bool:
+    """Whether the address lies in one of the network's subnets, or is a container's own."""
+    subnets = [config["Subnet"] for config in network.inspect()["IPAM"]["Config"]]
+    reached = ip_address(address)
+    return reached.is_loopback or any(reached in ip_network(subnet) for subnet in subnets)
+
+
+def is_of_this_host(address: str) -> bool:
+    """Whether the address is one of the host's own, such as a gateway of the engine's.
+
+    Only such an address can be bound to.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as local:
+        try:
+            local.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def translates_addresses(network: BridgeNetwork) -> bool:

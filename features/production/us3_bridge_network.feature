@@ -4,7 +4,7 @@ Feature: User Story 3 - Docker Bridge Network: Service Discovery via Container N
   The test infrastructure creates a custom Docker bridge network that both containers join,
   enabling service discovery via container names without hardcoded IPs or complex orchestration.
 
-  @fr-003 @fr-006 @fr-008
+  @fr-003 @fr-004 @fr-006 @fr-008
   Scenario: the network lists both containers
     Given custom bridge network `e2e-dubbing-network` created
     When both containers join network with names `media-service` and `sts-service`
@@ -27,3 +27,10 @@ Feature: User Story 3 - Docker Bridge Network: Service Discovery via Container N
     Given pytest test framework on host
     When tests query services via published ports
     Then localhost port mapping works correctly for external access
+
+  # Ours: the second scenario asks one container for one name; here all ask for all.
+  @contract @fr-009
+  Scenario: every container finds the others by name
+    Given all three containers running
+    When each container asks for the others by name
+    Then every name leads to its container

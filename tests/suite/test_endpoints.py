@@ -66,9 +66,11 @@ def test_a_refusal_carries_the_answer() -> None:
         refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=3)
     assert refusal.hung_up
     assert refusal.answer.startswith(b"HTTP/1.1 400")
+    assert 0 < refusal.after_s < 3
 
 
 def test_a_server_that_waits_for_ever_is_found_out() -> None:
     with server(say_nothing) as port:
         refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=0.2)
     assert not refusal.hung_up
+    assert refusal.after_s >= 0.2

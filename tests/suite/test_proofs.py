@@ -1,7 +1,7 @@
 """Proofs that can fail: each is shown what it must accept and what it must refuse."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,12 +11,10 @@ import pytest
 
 from environment.expectations import ExpectationFailed
 from environment.measuring.fingerprint import Verdict
-from environment.proofs import network_proofs, output_proofs, wire_proofs
+from environment.proofs import output_proofs, wire_proofs
 from environment.proofs.examination import OutputSegment
-from environment.proofs.inside import PingReport, TcpConnection
 from environment.runs.fragments import FragmentRecord
 from environment.runs.run import PipelineRun
-from environment.stack.topology import Topology
 from services.contracts import ObservedEvent
 
 FRAGMENT = FragmentRecord(
@@ -141,114 +139,3 @@ def test_a_segment_is_dubbed_only_without_the_original() -> None:
     assert not replace(segment, against_source=replace(dubbed, verdict="original")).dubbed
     assert not replace(segment, against_source=replace(dubbed, verdict="undecided")).dubbed
     assert not replace(segment, against_source=None).dubbed
-
-
-@dataclass
-class Box:
-    """A container as far as the proofs look at it."""
-
-    name: str
-    described: dict[str, Any] = field(default_factory=dict)
-
-    def inspect(self) -> dict[str, Any]:
-        return self.described
-
-
-MEMBERS = {"media-service": "172.18.0.3", "sts-service": "172.18.0.4"}
-MEDIA, STS = Box("media-service"), Box("sts-service")
-
-
-class Network:
-    """A network with two members."""
-
-    name = "net"
-    created = "2026-01-01T10:00:00.000000001Z"
-
-    def members(self) -> dict[str, str]:
-        return MEMBERS
-
-    def aliases(self, container: str) -> tuple[str, ...]:
-        return (container, "172.18.0.4")
-
-    def inspect(self) -> dict[str, Any]:
-        return {"Driver": "bridge", "Name": "net", "Created": self.created}
-
-
-def stack(created: str = "2026-01-01T10:00:01Z", ports: tuple[int, ...] = (3000,)) -> Topology:
-    bindings = {f"{port}/tcp": [{"HostPort": "1"}] for port in ports}
-    described = {"Created": created, "NetworkSettings": {"Ports": bindings}}
-    sts = Box("sts-service", described)
-    health = {"sts": {"connected": False}}
-    return cast(
-        "Topology",
-        SimpleNamespace(
-            network=Network(),
-            containers={"sts-service": sts},
-            media_service=SimpleNamespace(health=lambda: health),
-        ),
-    )
-
-
-def link(remote: str) -> TcpConnection:
-    return TcpConnection("172.18.0.3", 40000, remote, 3000)
-
-
-STATE = {"Status": "running", "Pid": 7, "StartedAt": "t"}
-
-
-def test_network_proofs_accept_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_proofs, "PUBLISHED", {"sts-service": (3000,)})
-    network_proofs.prove_named(stack(), "http://sts-service:3000", cast("Any", STS))
-    network_proofs.prove_connected(
-        stack(), link("172.18.0.4"), cast("Any", MEDIA), cast("Any", STS)
-    )
-    network_proofs.prove_bridge(stack(), {"net"})
-    network_proofs.prove_network_came_first(stack())
-    network_proofs.prove_ping(PingReport("172.18.0.4", 2, (0.1, 0.2)), "172.18.0.4", 5)
-    network_proofs.prove_outside(stack(), {"media-service": "192.0.2.1"})
-    network_proofs.prove_published(stack())
-    network_proofs.prove_same_process(STATE, [STATE, STATE])
-
-
-FAULTS: dict[str, Callable[[], None]] = {
-    "another name": lambda: network_proofs.prove_named(
-        stack(), "http://other:3000", cast("Any", STS)
-    ),
-    "an address": lambda: network_proofs.prove_named(
-        stack(), "http://172.18.0.4:3000", cast("Any", STS)
-    ),
-    "another peer": lambda: network_proofs.prove_connected(
-        stack(), link("172.18.0.9"), cast("Any", MEDIA), cast("Any", STS)
-    ),
-    "no session": lambda: network_proofs.prove_session(stack()),
-    "another network": lambda: network_proofs.prove_bridge(stack(), {"other"}),
-    "network came late": lambda: network_proofs.prove_network_came_first(
-        stack(created="2026-01-01T09:59:59Z")
-    ),
-    "ping went elsewhere": lambda: network_proofs.prove_ping(
-        PingReport("172.18.0.9", 1, (0.1,)), "172.18.0.4", 5
-    ),
-    "ping slow": lambda: network_proofs.prove_ping(
-        PingReport("172.18.0.4", 1, (5.1,)), "172.18.0.4", 5
-    ),
-    "ping lost": lambda: network_proofs.prove_ping(
-        PingReport("172.18.0.4", 2, (0.1,)), "172.18.0.4", 5
-    ),
-    "outside is inside": lambda: network_proofs.prove_outside(stack(), {"m": "172.18.0.4"}),
-    "nobody outside": lambda: network_proofs.prove_outside(stack(), {}),
-    "restarted": lambda: network_proofs.prove_same_process(STATE, [STATE, {**STATE, "Pid": 8}]),
-    "exited": lambda: network_proofs.prove_same_process(STATE, [{**STATE, "Status": "exited"}]),
-    "never looked": lambda: network_proofs.prove_same_process(STATE, []),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_network_proofs_refuse_what_is_wrong(fault: str) -> None:
-    with pytest.raises(ExpectationFailed):
-        FAULTS[fault]()
-
-
-def test_an_unpublished_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_proofs, "PUBLISHED", {"sts-service": (3000, 3001)})
-    with pytest.raises(ExpectationFailed):
-        network_proofs.prove_published(stack())

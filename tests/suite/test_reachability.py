@@ -77,3 +77,16 @@ class Network:
 def test_an_option_against_masquerade_decides() -> None:
     network = Network({"com.docker.network.bridge.enable_ip_masquerade": "false"})
     assert not reachability.translates_addresses(cast("BridgeNetwork", network))
+
+
+@pytest.mark.parametrize(
+    ("address", "inside"),
+    [("172.18.0.1", True), ("172.18.9.9", True), ("127.0.0.1", True), ("172.19.0.1", False)],
+)
+def test_the_subnet_tells_what_is_inside(address: str, inside: bool) -> None:
+    assert reachability.is_inside(cast("BridgeNetwork", Network({})), address) == inside
+
+
+def test_the_loopback_is_this_host_and_a_foreign_address_is_not() -> None:
+    assert reachability.is_of_this_host("127.0.0.1")
+    assert not reachability.is_of_this_host("203.0.113.254")
