@@ -25,6 +25,7 @@ class FakeWorkers:
         self.loaded.set()
         self.shuffle = False
         self.crash: Callable[[], None] | None = None
+        self.outcome: Outcome | None = None
         self.processed = 0
         self.stopped = False
 
@@ -44,6 +45,9 @@ class FakeWorkers:
             if self.crash is not None:
                 self.crash()
             self.processed += 1
+            if self.outcome is not None:
+                outcome, self.outcome = self.outcome, None
+                return outcome
             return dub(self._engines, job)
 
     async def stop(self) -> None:

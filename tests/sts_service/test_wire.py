@@ -24,6 +24,7 @@ from services.contracts import (
 from sts_service.app import Service
 from sts_service.engines.registry import Engines
 from sts_service.events import MAX_FRAGMENT_BYTES
+from sts_service.job import Outcome
 from sts_service.settings import Settings
 from tests.sts_service.fake_workers import FakeWorkers
 from tests.sts_service.probe import Probe, fragment, init
@@ -154,6 +155,18 @@ class TestStream:
         assert sorted(result.status for result in results) == ["failed", "success"]
         assert metric(service, "sts_inflight") == 0
 
+    async def test_an_outcome_that_breaks_the_contract_is_a_failed_fragment(
+        self, opened: Probe, workers: FakeWorkers
+    ) -> None:
+        # More often than there are consumers, so that none can have been lost.
+        for sequence in range(4):
+            workers.outcome = Outcome(transcript="", translated_text="")
+            await opened.say("fragment:data", fragment(sequence, level(0.1)))
+            result = (await opened.expect(FragmentProcessed, sequence + 1))[-1]
+            assert (result.sequence_number, result.status) == (sequence, "failed")
+        await opened.say("fragment:data", fragment(4, level(0.1)))
+        assert (await opened.expect(FragmentProcessed, 5))[-1].status == "success"
+
     async def test_what_takes_too_long_times_out(
         self, connect: Connect, workers: FakeWorkers
     ) -> None:
@@ -238,12 +251,30 @@ class TestRepeats:
         await opened.say("fragment:data", sent)
         await opened.expect(FragmentProcessed)
         await opened.say("fragment:data", sent)
-        await opened.say("fragment:data", fragment(0, level(0.5)))
-        first, *repeats = await opened.expect(FragmentProcessed, 3)
-        assert repeats == [first, first]
+        first, repeat = await opened.expect(FragmentProcessed, 2)
+        assert repeat == first
         assert workers.processed == 1
         assert metric(service, "sts_fragments_received_total") == 1
-        assert metric(service, "sts_fragments_duplicate_total") == 2
+        assert metric(service, "sts_fragments_duplicate_total") == 1
+
+    async def test_another_fragment_with_a_used_number_gets_no_answer_of_the_first(
+        self, opened: Probe, workers: FakeWorkers
+    ) -> None:
+        workers.gate.clear()
+        await opened.say("fragment:data", fragment(0, level(0.1)))
+        in_work = fragment(0, level(0.5))
+        await opened.say("fragment:data", in_work)
+        (error,) = await opened.expect(ErrorEvent)
+        assert error.code is ErrorCode.INVALID_SEQUENCE
+        assert error.fragment_id == str(in_work.fragment_id)
+        workers.gate.set()
+        await opened.expect(FragmentProcessed)
+        answered = fragment(0, level(0.5))
+        await opened.say("fragment:data", answered)
+        error = (await opened.expect(ErrorEvent, 2))[1]
+        assert error.code is ErrorCode.INVALID_SEQUENCE
+        assert error.fragment_id == str(answered.fragment_id)
+        assert len(opened.of(FragmentProcessed)) == 1
 
     async def test_a_fragment_in_work_is_only_acknowledged_again(
         self, opened: Probe, workers: FakeWorkers
@@ -401,6 +432,74 @@ class TestConnections:
         workers.gate.set()
         names = ("sts_streams_active", "sts_queue_depth", "sts_inflight")
         await until(lambda: all(metric(service, name) == 0 for name in names))
+        assert metric(service, "sts_fragments_received_total") == 8
+        assert metric(service, "sts_fragments_dropped_total") == 8
+
+    async def test_who_leaves_while_the_models_load_opens_nothing(
+        self, workers: FakeWorkers, settings: Settings
+    ) -> None:
+        workers.loaded.clear()
+        service = Service(settings, workers)
+        await service.listen()
+        loading = asyncio.create_task(service.load())
+        stays, leaves = (Probe(f"http://127.0.0.1:{service.port}") for _ in range(2))
+        await stays.connect()
+        await leaves.connect()
+        await leaves.say("stream:init", init("left"))
+        await stays.say("stream:init", init("stayed"))
+        await until(lambda: len(service._events._deferred) == 2)
+        await leaves.client.disconnect()
+        await until(lambda: len(service._events._deferred) == 1)
+        workers.loaded.set()
+        await stays.expect(StreamReady)
+        await loading
+        assert metric(service, "sts_streams_active") == 1
+        await stays.client.disconnect()
+        await service.stop()
+
+    async def test_only_so_many_streams_wait_for_the_models(
+        self, workers: FakeWorkers, settings: Settings
+    ) -> None:
+        workers.loaded.clear()
+        service = Service(settings, workers)
+        await service.listen()
+        probe = await Probe(f"http://127.0.0.1:{service.port}").connect()
+        for number in range(4):
+            await probe.say("stream:init", init(f"s{number}"))
+        (error,) = await probe.expect(ErrorEvent)
+        assert (error.code, error.stream_id) == (ErrorCode.RATE_LIMIT, "s3")
+        await probe.client.disconnect()
+        await service.stop()
+
+    async def test_who_leaves_while_a_stream_opens_keeps_none(
+        self, opened: Probe, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closing, closed = asyncio.Event(), asyncio.Event()
+        (earlier,) = service._streams._streams.values()
+
+        async def close_slowly() -> None:
+            closing.set()
+            await closed.wait()
+
+        monkeypatch.setattr(earlier, "close", close_slowly)
+        await opened.say("stream:init", init())
+        await asyncio.wait_for(closing.wait(), 5)
+        leaving = asyncio.create_task(service._events.left(earlier.connection))
+        await asyncio.sleep(0)
+        closed.set()
+        await leaving
+        await until(lambda: metric(service, "sts_streams_active") == 0)
+
+    async def test_two_who_open_the_same_stream_leave_one_open(
+        self, opened: Probe, connect: Connect, service: Service
+    ) -> None:
+        rivals = [await connect() for _ in range(3)]
+        await asyncio.gather(*(rival.say("stream:init", init()) for rival in rivals))
+        for rival in rivals:
+            await rival.expect(StreamReady)
+        await until(lambda: metric(service, "sts_streams_active") == 1)
+        assert len(service._streams._closers) == 1
+        await asyncio.wait_for(service.stop(), 5)
 
     async def test_a_stream_moves_to_the_connection_that_opens_it(
         self, opened: Probe, connect: Connect

@@ -60,6 +60,7 @@ class Service:
             emitter=emitter,
             observers=self._observers,
             engines=self._engines,
+            max_deferred=settings.max_streams,
         )
         self._health = Health(self._engines, self.metrics)
         application = web.Application()
@@ -128,13 +129,14 @@ class Service:
 
     async def _connected(self, sid: str, _: dict[str, Any], auth: Any) -> None:
         self._authenticate(auth)
+        self._events.joined(sid)
         self.metrics.connections.inc()
         _log.info("client_connected", connection=sid)
 
     async def _disconnected(self, sid: str, reason: str) -> None:
         self.metrics.connections.dec()
         _log.info("client_disconnected", connection=sid, reason=reason)
-        await self._streams.abandon(sid)
+        await self._events.left(sid)
 
     async def _observer_connected(self, sid: str, _: dict[str, Any], auth: Any) -> None:
         self._authenticate(auth)

@@ -21,3 +21,9 @@ class Refused(Exception):  # noqa: N818 - what happened to the request, not a fa
         self.stream_id = stream_id
         self.fragment_id = fragment_id
         self.severity = severity
+
+
+def shutting_down(stream_id: str, fragment_id: str | None = None) -> Refused:
+    """Return the refusal of whatever comes after the service was told to stop."""
+    message = "the service is shutting down"
+    return Refused(ErrorCode.QUEUE_FULL, message, stream_id=stream_id, fragment_id=fragment_id)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
@@ -20,7 +21,7 @@ from services.contracts import (
 )
 from sts_service.emitter import Emitter
 from sts_service.engines.registry import Description
-from sts_service.errors import Refused
+from sts_service.errors import Refused, shutting_down
 from sts_service.observe import Observers
 from sts_service.streams import Streams
 
@@ -45,12 +46,15 @@ class Events:
         emitter: Emitter,
         observers: Observers,
         engines: asyncio.Future[Description],
+        max_deferred: int,
     ) -> None:
         self._streams = streams
         self._emitter = emitter
         self._observers = observers
         self._engines = engines
-        self._deferred: set[asyncio.Task[None]] = set()
+        self._max_deferred = max_deferred
+        self._connections: set[str] = set()
+        self._deferred: dict[asyncio.Task[None], str] = {}
         self.stopping = False
 
     async def receive(self, event: str, sid: str, *arguments: Any) -> None:
@@ -59,31 +63,48 @@ class Events:
         payload = arguments[0] if len(arguments) == 1 else list(arguments)
         stream_id = _text(payload, "stream_id") or self._stream_of_ack(sid, event, payload)
         self._observers.saw("media", event, connection=sid, stream_id=stream_id, payload=payload)
-        await self._answered(sid, self._handle(event, sid, payload))
+        await self._answered(sid, payload, self._handle(event, sid, payload))
+
+    def joined(self, sid: str) -> None:
+        """Take note of a new connection."""
+        self._connections.add(sid)
+
+    async def left(self, sid: str) -> None:
+        """Close what a connection that went away had open, and what it was about to open."""
+        self._connections.discard(sid)
+        await self._give_up([task for task, owner in self._deferred.items() if owner == sid])
+        await self._streams.abandon(sid)
 
     async def close(self) -> None:
         """Give up requests that still wait for the models."""
-        for task in self._deferred:
-            task.cancel()
-        await asyncio.gather(*self._deferred, return_exceptions=True)
+        await self._give_up(list(self._deferred))
 
-    async def _answered(self, sid: str, handling: Coroutine[Any, Any, None]) -> None:
+    async def _give_up(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answered(self, sid: str, payload: Any, handling: Coroutine[Any, Any, None]) -> None:
         try:
             await handling
         except Refused as refused:
             await self._emitter.refuse(sid, refused)
         except Exception:  # noqa: BLE001 - outermost edge: one request fails, not the connection
             _log.exception("request_crashed", connection=sid)
-            await self._emitter.refuse(sid, Refused(ErrorCode.MODEL_ERROR, "internal error"))
+            crashed = Refused(
+                ErrorCode.MODEL_ERROR,
+                "internal error",
+                stream_id=_text(payload, "stream_id"),
+                fragment_id=_text(payload, "fragment_id"),
+            )
+            await self._emitter.refuse(sid, crashed)
 
     async def _handle(self, event: str, sid: str, payload: Any) -> None:
         match _parsed(event, payload):
             case StreamInit() as init if self._engines.done():
                 await self._open(sid, init)
             case StreamInit() as init:
-                task = asyncio.create_task(self._answered(sid, self._open(sid, init)))
-                self._deferred.add(task)
-                task.add_done_callback(self._deferred.discard)
+                self._defer(sid, init)
             case FragmentData() as fragment:
                 await self._fragment(sid, fragment)
             case FragmentAck() as ack:
@@ -91,19 +112,24 @@ class Events:
             case StreamControl() as control:
                 await self._control(event, sid, control)
 
-    def _refuse_when_stopping(self, stream_id: str, fragment_id: str | None = None) -> None:
-        if self.stopping:
-            raise Refused(
-                ErrorCode.QUEUE_FULL,
-                "the service is shutting down",
-                stream_id=stream_id,
-                fragment_id=fragment_id,
-            )
+    def _defer(self, sid: str, init: StreamInit) -> None:
+        if len(self._deferred) >= self._max_deferred:
+            message = f"{self._max_deferred} streams wait for the models already"
+            raise Refused(ErrorCode.RATE_LIMIT, message, stream_id=init.stream_id)
+        task = asyncio.create_task(self._answered(sid, init.wire(), self._open(sid, init)))
+        self._deferred[task] = sid
+        task.add_done_callback(self._deferred.pop)
 
     async def _open(self, sid: str, init: StreamInit) -> None:
-        self._refuse_when_stopping(init.stream_id)
         engines = await asyncio.shield(self._engines)
+        if sid not in self._connections:
+            return
+        if self.stopping:
+            raise shutting_down(init.stream_id)
         stream = await self._streams.open(init, connection=sid, engines=engines)
+        if sid not in self._connections:
+            await self._streams.abandon(sid)
+            return
         terms = stream.terms
         _log.info(
             "stream_opened",
@@ -132,7 +158,8 @@ class Events:
 
     async def _fragment(self, sid: str, fragment: FragmentData) -> None:
         fragment_id = str(fragment.fragment_id)
-        self._refuse_when_stopping(fragment.stream_id, fragment_id)
+        if self.stopping:
+            raise shutting_down(fragment.stream_id, fragment_id)
         stream = self._streams.of(sid, fragment.stream_id, fragment_id=fragment_id)
         await stream.take(fragment)
 
@@ -160,8 +187,11 @@ class Events:
                 await stream.end()
 
     def _stream_of_ack(self, sid: str, event: str, payload: Any) -> str | None:
-        fragment_id = _text(payload, "fragment_id")
-        if event != "fragment:ack" or fragment_id is None:
+        if event != "fragment:ack":
+            return None
+        try:
+            fragment_id = UUID(_text(payload, "fragment_id") or "")
+        except ValueError:
             return None
         owned = self._streams.owned_by(sid)
         return next((s.terms.stream_id for s in owned if s.knows(fragment_id)), None)

@@ -9,7 +9,6 @@ from uuid import UUID
 from services.contracts import (
     DubbedAudio,
     FragmentAck,
-    FragmentData,
     FragmentError,
     FragmentProcessed,
     ModelNames,
@@ -34,32 +33,27 @@ class Fragment:
     result: FragmentProcessed | None = field(default=None, repr=False)
 
 
-class Remembered:
+class ReplayCache:
     """The fragments in work, and the last few answered, so that a repeat gets the first answer."""
 
     def __init__(self, answers_kept: int) -> None:
-        self._by_number: dict[int, Fragment] = {}
-        self._answered: deque[int] = deque()
+        self._fragments: dict[UUID, Fragment] = {}
+        self._answered: deque[UUID] = deque()
         self._answers_kept = answers_kept
 
-    def same_as(self, data: FragmentData) -> Fragment | None:
-        """Return the fragment that has this number or this id already."""
-        return self._by_number.get(data.sequence_number) or self.with_id(str(data.fragment_id))
-
-    def with_id(self, fragment_id: str) -> Fragment | None:
-        """Return the fragment with this id."""
-        fragments = self._by_number.values()
-        return next((each for each in fragments if str(each.fragment_id) == fragment_id), None)
+    def find(self, fragment_id: UUID) -> Fragment | None:
+        """Return the fragment with this id; a number alone says nothing of what it holds."""
+        return self._fragments.get(fragment_id)
 
     def add(self, fragment: Fragment) -> None:
         """Remember a new fragment."""
-        self._by_number[fragment.sequence_number] = fragment
+        self._fragments[fragment.fragment_id] = fragment
 
     def answered(self, fragment: Fragment) -> None:
         """Keep an answered fragment, in place of the one answered longest ago."""
-        self._answered.append(fragment.sequence_number)
+        self._answered.append(fragment.fragment_id)
         while len(self._answered) > self._answers_kept:
-            del self._by_number[self._answered.popleft()]
+            del self._fragments[self._answered.popleft()]
 
 
 def acknowledgement(

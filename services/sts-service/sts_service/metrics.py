@@ -24,6 +24,11 @@ class Metrics:
         self.received = Counter(
             "sts_fragments_received", "Fragments accepted", registry=self.registry
         )
+        self.dropped = Counter(
+            "sts_fragments_dropped",
+            "Fragments accepted whose stream closed before their answer",
+            registry=self.registry,
+        )
         self.processed = Counter(
             "sts_fragments_processed", "Results given out", ["status"], registry=self.registry
         )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 
@@ -11,12 +12,13 @@ from services.contracts import (
     ErrorCode,
     FragmentAck,
     FragmentData,
+    FragmentProcessed,
     StreamConfig,
     WireModel,
 )
 from sts_service.engines.registry import Description
 from sts_service.errors import Refused
-from sts_service.fragments import Fragment, Remembered, acknowledgement, result_of
+from sts_service.fragments import Fragment, ReplayCache, acknowledgement, result_of
 from sts_service.job import Failure, FragmentJob, Outcome
 from sts_service.metrics import Metrics
 from sts_service.ordering import OutOfSequence, Sequencer
@@ -68,11 +70,12 @@ class Stream:
         self._queue: asyncio.Queue[tuple[Fragment, FragmentJob]] = asyncio.Queue(QUEUE_CAPACITY)
         self._sequencer: Sequencer[Fragment] = Sequencer(terms.next_sequence)
         # The client has no more than max_inflight unanswered, so it repeats no more than these.
-        self._remembered = Remembered(answers_kept=2 * terms.max_inflight)
+        self._replay = ReplayCache(answers_kept=2 * terms.max_inflight)
         self._tally = Tally()
         self._pressure = Pressure(terms.stream_id)
         self._waiting = 0
         self._in_work = 0
+        self._unanswered = 0
         self._paused = False
         self._ending = False
         self._closed = False
@@ -86,13 +89,13 @@ class Stream:
         """The sequence number expected next."""
         return self._sequencer.next_sequence
 
-    def knows(self, fragment_id: str) -> bool:
+    def knows(self, fragment_id: UUID) -> bool:
         """Whether this is the id of a fragment in work or lately answered."""
-        return self._remembered.with_id(fragment_id) is not None
+        return self._replay.find(fragment_id) is not None
 
     async def take(self, data: FragmentData) -> None:
         """Queue one fragment and say so; a repeat gets the first answer; else ``Refused``."""
-        known = self._remembered.same_as(data)
+        known = self._replay.find(data.fragment_id)
         if known is not None:
             await self._repeat(known)
             return
@@ -122,7 +125,8 @@ class Stream:
         await asyncio.gather(*self._consumers, return_exceptions=True)
         self._metrics.queue_depth.dec(self._waiting)
         self._metrics.inflight.dec(self._in_work)
-        self._waiting = self._in_work = 0
+        self._metrics.dropped.inc(self._unanswered)
+        self._waiting = self._in_work = self._unanswered = 0
         self.idle.set()
         self.ended.set()
 
@@ -133,7 +137,7 @@ class Stream:
         except OutOfSequence as error:
             raise self._refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
         fragment = Fragment(data.fragment_id, data.sequence_number, data.audio.duration_ms)
-        self._remembered.add(fragment)
+        self._replay.add(fragment)
         config = self.terms.config
         job = FragmentJob(
             pcm=data.audio.pcm(),
@@ -144,6 +148,7 @@ class Stream:
         )
         self._queue.put_nowait((fragment, job))
         self._waiting += 1
+        self._unanswered += 1
         self.idle.clear()
         self._metrics.received.inc()
         self._metrics.queue_depth.inc()
@@ -200,7 +205,10 @@ class Stream:
         while True:
             fragment, job = await self._queue.get()
             outcome = await self._dubbed(fragment, job)
-            await self._finish(fragment, outcome)
+            try:
+                await self._finish(fragment, outcome)
+            except Exception:  # noqa: BLE001 - a task's edge: the stream must not stall
+                self._log.exception("consumer_stumbled", fragment_id=str(fragment.fragment_id))
 
     async def _dubbed(self, fragment: Fragment, job: FragmentJob) -> Outcome:
         async def taken() -> None:
@@ -211,9 +219,21 @@ class Stream:
         try:
             return await self._workers.process(job, timeout_s=self.terms.timeout_s, taken=taken)
         except Exception as error:  # noqa: BLE001 - a task's edge: the stream must not stall
-            self._log.exception("fragment_lost", fragment_id=str(fragment.fragment_id))
-            message = f"{type(error).__name__}: {error}"
-            return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message))
+            return self._lost(fragment, error)
+
+    def _lost(self, fragment: Fragment, error: Exception) -> Outcome:
+        self._log.exception("fragment_lost", fragment_id=str(fragment.fragment_id))
+        message = f"{type(error).__name__}: {error}"
+        return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message))
+
+    def _result(self, fragment: Fragment, outcome: Outcome) -> FragmentProcessed:
+        return result_of(
+            fragment,
+            outcome,
+            stream_id=self.terms.stream_id,
+            config=self.terms.config,
+            engines=self._engines,
+        )
 
     def _begin(self, fragment: Fragment) -> None:
         fragment.taken_at = time.monotonic()
@@ -227,16 +247,16 @@ class Stream:
             self._begin(fragment)
         self._in_work -= 1
         self._metrics.inflight.dec()
-        fragment.result = result_of(
-            fragment,
-            outcome,
-            stream_id=self.terms.stream_id,
-            config=self.terms.config,
-            engines=self._engines,
-        )
+        try:
+            fragment.result = self._result(fragment, outcome)
+        except Exception as error:  # noqa: BLE001 - whatever an engine made of it, it gets an answer
+            fragment.result = self._result(fragment, self._lost(fragment, error))
         async with self._releasing:
             for released in self._sequencer.finish(fragment.sequence_number, fragment):
-                await self._release(released)
+                try:
+                    await self._release(released)
+                except Exception:  # noqa: BLE001 - those released with it must not be lost too
+                    self._log.exception("answer_lost", fragment_id=str(released.fragment_id))
             if self._sequencer.pending == 0:
                 self.idle.set()
             await self._complete_if_done()
@@ -247,8 +267,9 @@ class Stream:
         if result is None:
             raise RuntimeError("a fragment was released without its result")
         self._tally.add(result, duration_ms=fragment.duration_ms)
-        self._remembered.answered(fragment)
+        self._replay.answered(fragment)
         fragment.answered = True
+        self._unanswered -= 1
         record(
             result,
             self._metrics,

@@ -8,7 +8,7 @@ import structlog
 from services.contracts import ErrorCode, StreamInit, WireModel
 from sts_service.emitter import Emitter
 from sts_service.engines.registry import Description
-from sts_service.errors import Refused
+from sts_service.errors import Refused, shutting_down
 from sts_service.metrics import Metrics
 from sts_service.pool import Workers
 from sts_service.settings import Settings
@@ -29,6 +29,7 @@ class Streams:
         self._metrics = metrics
         self._streams: dict[str, Stream] = {}
         self._closers: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def of(self, connection: str, stream_id: str, *, fragment_id: str | None = None) -> Stream:
         """Return a connection's stream; another's is as unknown as one that never was."""
@@ -60,11 +61,13 @@ class Streams:
                 f"{pair[0]} to {pair[1]} is not offered; there is: {known}",
                 stream_id=init.stream_id,
             )
-        earlier = self._streams.pop(init.stream_id, None)
-        if earlier is not None:
+        # While one is closed, another request may have opened the stream again.
+        while (earlier := self._streams.pop(init.stream_id, None)) is not None:
             _log.info("stream_replaced", stream_id=init.stream_id)
             await self._close(earlier)
-        elif len(self._streams) >= self._settings.max_streams:
+        if self._closed:
+            raise shutting_down(init.stream_id)
+        if len(self._streams) >= self._settings.max_streams:
             raise Refused(
                 ErrorCode.RATE_LIMIT,
                 f"{self._settings.max_streams} streams are open already",
@@ -88,7 +91,6 @@ class Streams:
     async def abandon(self, connection: str) -> None:
         """Close the streams of a connection that went away."""
         for stream in self.owned_by(connection):
-            del self._streams[stream.terms.stream_id]
             _log.info("stream_abandoned", stream_id=stream.terms.stream_id)
             await self._close(stream)
 
@@ -103,10 +105,13 @@ class Streams:
         return not late
 
     async def close(self) -> None:
-        """Close every stream."""
+        """Close every stream, and open none from now on."""
+        self._closed = True
         for stream in list(self._streams.values()):
             await self._close(stream)
-        await asyncio.gather(*self._closers)
+        for closer in self._closers:
+            closer.cancel()
+        await asyncio.gather(*self._closers, return_exceptions=True)
 
     def _terms(self, init: StreamInit) -> Terms:
         settings = self._settings
@@ -132,7 +137,8 @@ class Streams:
         await self._close(stream)
 
     async def _close(self, stream: Stream) -> None:
-        await stream.close()
+        # First of all it is no longer found: another may take its id while it closes.
         if self._streams.get(stream.terms.stream_id) is stream:
             del self._streams[stream.terms.stream_id]
+        await stream.close()
         self._metrics.streams.set(len(self._streams))
