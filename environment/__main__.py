@@ -37,7 +37,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("images", "pull or build the images, and print their names")
     add("up", "start the system and leave it running")
-    add("down", "remove what `up` left running, and what dead runs left")
+    remove = add("down", "remove what `up` left running, and what dead runs left")
+    remove.add_argument(
+        "--all",
+        action="store_true",
+        help="remove every container, network and volume of every run, living ones too",
+    )
     add("config", "print every environment variable, its value and its meaning")
     add("fixtures", "make the clips in fixtures/streams anew; further options are passed on")
     add("clean", "remove containers, images, wheels, evidence and caches")
@@ -55,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "setup": lambda: commands.setup(progress, arguments.purpose),
         "images": lambda: commands.images(progress),
         "up": lambda: commands.up(progress),
-        "down": lambda: commands.down(progress),
+        "down": lambda: commands.down(progress, everything=arguments.all),
         "config": commands.config,
         "fixtures": lambda: commands.fixtures(progress, further),
         "clean": lambda: commands.clean(progress),

@@ -19,7 +19,7 @@ from environment.provision.wheelhouse import LABEL as WHEELS_LABEL
 from environment.settings import REPO_ROOT, Settings, load_settings
 from environment.stack.ownership import Owner
 from environment.stack.production import ProductionStack
-from environment.stack.reaper import reap, remove_kept, sweep
+from environment.stack.reaper import reap, remove_all, remove_kept, sweep
 
 CLIP = "fixtures/streams/30s-english-counting.mp4"
 _CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
@@ -78,13 +78,13 @@ def up(progress: Progress) -> int:
     return 0
 
 
-def down(progress: Progress) -> int:
-    """Remove what `up` left running, and what dead runs left."""
+def down(progress: Progress, *, everything: bool = False) -> int:
+    """Remove what `up` left running, and what dead runs left; or `everything` of every run."""
     client = find_engine()
     if client is None:
         progress.line("No Docker engine answers, so nothing of ours runs.")
         return 0
-    removed = [*remove_kept(client), *sweep(client)]
+    removed = remove_all(client) if everything else [*remove_kept(client), *sweep(client)]
     print(f"removed: {', '.join(removed)}" if removed else "nothing was running")
     return 0
 

@@ -1,9 +1,12 @@
 """How a step says that something is not as the specification wants it (FR-045)."""
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from environment.errors import HarnessError
+
+SEEN_CHARS: Final = 2000
+"""What was seen is printed up to here; all of it lies with the evidence."""
 
 
 class ExpectationFailed(AssertionError):  # noqa: N818 - it reads as what happened
@@ -17,10 +20,10 @@ class ExpectationFailed(AssertionError):  # noqa: N818 - it reads as what happen
         self, expected: str, seen: str, evidence: str | None = None, hint: str | None = None
     ) -> None:
         self.expected = expected
-        self.seen = seen
+        self.seen = _cut(seen)
         self.evidence = evidence
         self.hint = hint
-        super().__init__(expected, seen, evidence, hint)
+        super().__init__(expected, self.seen, evidence, hint)
 
     def __str__(self) -> str:
         return "\n".join(f"{label}: {text}" for label, text in self.lines())
@@ -66,12 +69,19 @@ class Explanation:
 
 def explain(error: BaseException) -> Explanation:
     """Describe any step's error in the words of an expectation."""
+    notes = [("note", note) for note in getattr(error, "__notes__", ())]
     if isinstance(error, ExpectationFailed):
-        return Explanation("expectation not met", tuple(error.lines()))
+        return Explanation("expectation not met", (*error.lines(), *notes))
     if isinstance(error, HarnessError):
         remedy = [("try", error.remedy)] if error.remedy else []
-        return Explanation("error", (("seen", error.message), *remedy))
+        return Explanation("error", (("seen", _cut(error.message)), *notes, *remedy))
     if isinstance(error, KeyboardInterrupt):
         return Explanation("interrupted", (("seen", str(error) or "interrupted"),))
     kind = "assertion failed" if isinstance(error, AssertionError) else "error"
-    return Explanation(kind, (("seen", f"{type(error).__name__}: {error}"),))
+    return Explanation(kind, (("seen", _cut(f"{type(error).__name__}: {error}")), *notes))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= SEEN_CHARS:
+        return text
+    return f"{text[:SEEN_CHARS]}… (cut: {len(text)} characters)"

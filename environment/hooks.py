@@ -74,19 +74,23 @@ def after_scenario(context: Context, scenario: Scenario) -> None:
         return
     failed = scenario.status.has_failed() or session.interrupted
     folder: Path | None = None
+    trouble: BaseException | None = None
     try:
         folder = run.finish(failed=failed)
+    except BaseException as error:
+        trouble = error
+        raise
     finally:
         folder = folder or (run.artifacts if run.artifacts.exists() else None)
         _told.evidence[id(scenario)] = folder
+        if failed or trouble is not None:
+            _tell_failure(scenario, folder, trouble)
         session.log_event(
             "scenario_ended",
             scenario=scenario.name,
-            status="interrupted" if session.interrupted else scenario.status.name,
+            status=_last_word(scenario, session, trouble),
             took_s=round(time.time() - run.started_at, 2),
         )
-        if failed:
-            _tell_failure(scenario, folder)
 
 
 def after_all(context: Context) -> None:
@@ -115,15 +119,24 @@ def _say_aloud(*hooks: Any) -> None:
 _say_aloud(before_all, before_scenario, after_scenario, after_all)
 
 
-def _tell_failure(scenario: Scenario, folder: Path | None) -> None:
+def _last_word(scenario: Scenario, session: Session, trouble: BaseException | None) -> str:
+    if session.interrupted:
+        return "interrupted"
+    return "failed" if trouble is not None else str(scenario.status.name)
+
+
+def _tell_failure(scenario: Scenario, folder: Path | None, trouble: BaseException | None) -> None:
     step, error = _told.failed_step or (None, None)
     lines = list(explain(error).lines) if error is not None else []
     undefined = [step.name for step in scenario.all_steps if step.status.name == "undefined"]
     if undefined:
         lines.append(("seen", f"no step definition for: {'; '.join(undefined)}"))
-    elif not lines:
+    elif not lines and trouble is None:
         lines.append(("seen", scenario.error_message or "the scenario was cut short"))
-    interrupted = isinstance(error, KeyboardInterrupt)
+    if trouble is not None:
+        lines.append(("afterwards", f"clean-up or heal failed: {type(trouble).__name__}"))
+        lines += explain(trouble).lines
+    interrupted = isinstance(error or trouble, KeyboardInterrupt)
     if not interrupted and not any(label == "try" for label, _ in lines):
         lines.append(("try", _HINT))
     _told.failures[id(scenario)] = "\n".join(f"{label}: {text}" for label, text in lines)

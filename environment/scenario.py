@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from environment.errors import WaitTimeout
+from environment.errors import HarnessError, WaitTimeout
 from environment.evidence.artifacts import (
     gather,
     remove_folder,
@@ -103,51 +103,55 @@ class ScenarioRun:
         """End the scenario: evidence, clean-up, heal; return where evidence was left, if it was.
 
         Evidence is kept of a failed scenario and, with E2E_KEEP, of every one (FR-022, FR-042).
-        Raises what the clean-up or the heal raised, after all of it was done. Safe to call twice.
+        Each of the three is done whatever becomes of the ones before it. Raises what one of them
+        raised, the last if several did. Safe to call twice.
         """
         if not self._open:
             return None
         self._open = False
         keep = failed or self.session.settings.e2e_keep
-        missing = self._collect() if keep else []
-        try:
-            try:
-                self.cleanup.close()
-            finally:
-                if keep:
-                    missing += self._collect_recordings()
-                self.session.heal()
-        finally:
+        missing: list[str] = []
+        with ExitStack() as still_to_do:  # from the last to the first
+            still_to_do.push(partial(self._leave_evidence, keep, missing))
+            still_to_do.callback(self.session.heal)
             if keep:
-                self._link_shared_run()
-                if missing:
-                    self.evidence("missing.txt", "\n".join(missing) + "\n")
-            else:
-                remove_folder(self.artifacts)
+                still_to_do.callback(self._collect_recordings, missing)
+            still_to_do.callback(self.cleanup.close)
+            if keep:
+                self._collect(missing)
         return self.artifacts if keep and self.artifacts.exists() else None
 
-    def _collect(self) -> list[str]:
-        missing: list[str] = []
+    def _collect(self, missing: list[str]) -> None:
         for collect in self._collectors:
             missing += gather("a step's evidence", collect)
-        if self.session.running_stack is not None:
-            missing += save_container_logs(
-                self.session.running_stack, self.artifacts, since=self.started_at
-            )
-            events = self.session.observer().events(since=self.started_at)
-            missing += gather(
-                "events", partial(write_events, self.artifacts / "events.jsonl", events)
-            )
-        return missing
+        stack = self.session.running_stack
+        if stack is not None:
+            missing += save_container_logs(stack, self.artifacts, since=self.started_at)
+            missing += gather("events", self._write_events)
 
-    def _collect_recordings(self) -> list[str]:
-        missing: list[str] = []
+    def _write_events(self) -> None:
+        observer = self.session.running_observer
+        if observer is None:
+            raise HarnessError("The observer was not connected.")
+        write_events(self.artifacts / "events.jsonl", observer.events(since=self.started_at))
+
+    def _leave_evidence(self, keep: bool, missing: list[str], *error: object) -> None:
+        if not keep and error[0] is None:
+            remove_folder(self.artifacts)
+            return
+        if not keep:
+            # It has failed only now: as much of the evidence as there still is.
+            self._collect(missing)
+        self._link_shared_run()
+        if missing:
+            self.evidence("missing.txt", "\n".join(missing) + "\n")
+
+    def _collect_recordings(self, missing: list[str]) -> None:
         if self.session.running_stack is None:
-            return missing
+            return
         for stream, end in itertools.product(self.streams, ("in", "out")):
             path = f"live/{stream}/{end}"
             missing += gather(f"recording of {path}", partial(self._recording, path))
-        return missing
 
     def _recording(self, path: str) -> Path | None:
         stack, target = self.session.stack(), self.artifacts / slug(path, 100)

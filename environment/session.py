@@ -6,30 +6,26 @@ import itertools
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import requests
 
 from environment.console import Progress
 from environment.errors import HarnessError
-from environment.evidence.artifacts import (
-    ARTIFACTS,
-    RunArtifacts,
-    gather,
-    save_container_logs,
-    slug,
-)
+from environment.evidence.artifacts import RunArtifacts, gather, save_container_logs, slug
 from environment.runs.observer import Observer
 from environment.runs.pipeline import run_pipeline
+from environment.runs.program import end_all
 from environment.runs.publisher import require_clip
 from environment.runs.run import PipelineRun
 from environment.scenario import ScenarioRun
 from environment.settings import REPO_ROOT, Settings
 from environment.shared import Shared
 from environment.stack.production import ProductionStack
+from environment.stack.system import System, describe
 
 __all__ = ["ScenarioRun", "Session", "System"]
 
@@ -38,25 +34,6 @@ MAIN_CLIP: Final = "30s-english-counting.mp4"
 _OBSERVER_TIMEOUT_S: Final = 10.0
 
 BringUp = Callable[["Session"], ProductionStack]
-
-
-@dataclass(frozen=True)
-class System:
-    """Which media server and which speech engines a run was about, so that none is mistaken.
-
-    ``sts`` is the document of sts-service's /health.
-    """
-
-    media_server: str
-    is_stand_in: bool
-    sts: dict[str, Any]
-
-    @property
-    def speech(self) -> str:
-        """Profile and engines in one line."""
-        known = {key: str(self.sts.get(key, "?")) for key in ("asr", "translation", "tts")}
-        engines = ", ".join(f"{stage} {engine}" for stage, engine in known.items())
-        return f"profile {self.sts.get('profile', '?')}: {engines}"
 
 
 class Session:
@@ -71,20 +48,21 @@ class Session:
         self,
         settings: Settings,
         *,
-        root: Path = ARTIFACTS,
+        root: Path | None = None,
         progress: Progress | None = None,
         bring_up: BringUp | None = None,
     ) -> None:
         self.settings = settings
         self.run_id = _run_id(settings)
         self.progress = progress or Progress()
-        self.store = RunArtifacts(root, self.run_id)
+        self.store = RunArtifacts(root or settings.artifacts_root, self.run_id)
         self.scenario: ScenarioRun | None = None
         self.started_at = time.time()
         self.interrupted = False
         self.at_close = ExitStack()
         self._bring_up = bring_up or bring_up_production
         self._numbers = itertools.count(1)
+        self._given_up = itertools.count(1)
         self._system: System | None = None
         self._stack = Shared("Starting the stack", self._start_stack, self._asker)
         self._observer = Shared("Connecting the observer", self._start_observer, self._asker)
@@ -99,6 +77,11 @@ class Session:
     def running_stack(self) -> ProductionStack | None:
         """The stack if it was started; asking does not start it."""
         return self._stack.made
+
+    @property
+    def running_observer(self) -> Observer | None:
+        """The watcher of the wire if it was ever connected; asking does not connect it."""
+        return self._observer.made
 
     def stack(self) -> ProductionStack:
         """Return the session's containers, healthy; started by the first who asks.
@@ -169,7 +152,8 @@ class Session:
     def heal(self) -> None:
         """Undo what a scenario did to the stack, and check it; a hopeless stack is given up.
 
-        Raises ``HarnessError`` if the stack could not be healed: the next who asks gets a new one.
+        Raises ``HarnessError`` if the stack could not be healed: its logs are in
+        ``artifacts/<run>/given-up-<n>/``, and the next who asks gets a new one.
         """
         stack = self._stack.made
         if stack is None or self.interrupted:
@@ -180,8 +164,7 @@ class Session:
             if observer is not None:
                 observer.wait_connected(self.settings.timeout(_OBSERVER_TIMEOUT_S))
         except (HarnessError, requests.RequestException) as error:
-            self.log_event("stack_given_up", error=str(error).splitlines()[0])
-            self._end_stack()
+            self._give_up(stack, error)
             raise
 
     def close(self) -> None:
@@ -191,9 +174,20 @@ class Session:
             last.callback(self.store.point_latest)
             last.callback(self.at_close.close)
             last.callback(self._end_stack)
+            last.callback(end_all)
             if self.scenario is not None:
                 # Only a scenario that was cut off is still open here.
                 self.scenario.finish(failed=True)
+
+    def _give_up(self, stack: ProductionStack, error: Exception) -> None:
+        folder = self.artifacts / f"given-up-{next(self._given_up)}"
+        self.log_event("stack_given_up", error=str(error).splitlines()[0], logs=folder.name)
+        gather("logs", partial(save_container_logs, stack, folder, since=0.0))
+        error.add_note(f"the containers' logs of that moment lie in {folder}")
+        # The first error is the cause, and stays the one that is raised.
+        for trouble in gather("taking the stack down", self._end_stack):
+            self.log_event("stack_not_removed", error=trouble)
+            error.add_note(trouble)
 
     def _end_stack(self) -> None:
         observer, stack = self._observer.forget(), self._stack.forget()
@@ -208,15 +202,15 @@ class Session:
         stack = self._bring_up(self)
         try:
             stack.start()
-            self._system = describe(stack)
-        except HarnessError:
+            system = describe(stack)
+        except BaseException as error:
             # What did not come up says why in its log, which goes with its container.
-            gather("logs", lambda: save_container_logs(stack, self.artifacts / "stack", since=0.0))
-            stack.down()
+            gather("logs", partial(save_container_logs, stack, self.artifacts / "stack", since=0.0))
+            for trouble in gather("taking the stack down", stack.down):
+                error.add_note(trouble)
             raise
-        self.log_event(
-            "stack_started", media_server=self._system.media_server, speech=self._system.speech
-        )
+        self._system = system
+        self.log_event("stack_started", media_server=system.media_server, speech=system.speech)
         return stack
 
     def _start_observer(self) -> Observer:
@@ -241,16 +235,6 @@ class Session:
 
     def _asker(self) -> str:
         return f"the scenario “{self.scenario.name}”" if self.scenario else "this session"
-
-
-def describe(stack: ProductionStack) -> System:
-    """Ask a running stack what it is made of."""
-    name = stack.media_server.server_name()
-    stand_in = "stand-in" in name
-    said = f"{name}, a stand-in for MediaMTX" if stand_in else name
-    answer = requests.get(f"{stack.sts_url}/health", timeout=5)
-    answer.raise_for_status()
-    return System(f"{said} (image {stack.media_server.image})", stand_in, answer.json())
 
 
 def bring_up_production(session: Session) -> ProductionStack:

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         1.0, gt=0, le=100, description="stretches every deadline, for slow machines"
     )
     e2e_keep: bool = Field(False, description="keep the evidence of passed scenarios too")
+    e2e_artifacts: str = Field(
+        "artifacts", min_length=1, description="folder of all evidence, from the repository's root"
+    )
     e2e_external_probe: str = Field(
         "",
         description="host:port that containers must reach; by default the package index's host",
@@ -161,6 +164,11 @@ class Settings(BaseSettings):
         if "e2e_network_name" in self.model_fields_set:
             return self.e2e_network_name
         return self.named(self.e2e_network_name)
+
+    @property
+    def artifacts_root(self) -> Path:
+        """The folder that holds a folder for each run."""
+        return REPO_ROOT / self.e2e_artifacts
 
     @property
     def sts_is_foreign(self) -> bool:

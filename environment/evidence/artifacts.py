@@ -17,16 +17,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from environment.settings import REPO_ROOT
-
 if TYPE_CHECKING:
     from environment.runs.observer import Observation
     from environment.stack.topology import Topology
 
-ARTIFACTS: Final = REPO_ROOT / "artifacts"
 LATEST: Final = "latest"
 KEPT_RUNS: Final = 20
 """A run leaves some seven megabytes; the oldest goes when there are more than this."""
+AT_WORK_S: Final = 3600.0
+"""A run whose log was written within this time may still be under way."""
+RUN_LOG: Final = "run.log"
 _RUN_FOLDER: Final = re.compile(r"\d{8}-\d{6}-\d{3}")
 _SLUG_CHARS: Final = 48
 _BASE64_KEY: Final = "data_base64"
@@ -67,7 +67,7 @@ class RunArtifacts:
         self.folder = root / run_id
         self._given: set[Path] = set()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.log = RunLog(self.folder / "run.log")
+        self.log = RunLog(self.folder / RUN_LOG)
         self.point_latest()
         remove_old_runs(root)
 
@@ -91,11 +91,22 @@ class RunArtifacts:
 
 
 def remove_old_runs(root: Path, *, keep: int = KEPT_RUNS) -> list[Path]:
-    """Remove the folders of all but the newest ``keep`` runs; other folders are left alone."""
+    """Remove the folders of all but the newest ``keep`` runs, and of those that may be at work.
+
+    Folders that are no runs' are left alone. Returns what was removed.
+    """
     runs = sorted((f for f in root.iterdir() if _RUN_FOLDER.match(f.name)), reverse=True)
-    for folder in runs[keep:]:
+    old = [folder for folder in runs[keep:] if not _may_be_at_work(folder)]
+    for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
-    return runs[keep:]
+    return old
+
+
+def _may_be_at_work(folder: Path) -> bool:
+    try:
+        return time.time() - (folder / RUN_LOG).stat().st_mtime < AT_WORK_S
+    except FileNotFoundError:
+        return False
 
 
 def slug(text: str, limit: int = _SLUG_CHARS) -> str:

@@ -21,6 +21,8 @@ FULL_SCALE = 32768.0
 class FragmentRecord:
     """One fragment, as it went over the wire. Times: Unix seconds; None: never seen.
 
+    ``sent_at``, ``acked_at`` and ``processed_at`` are the services' words; ``sent_seen_at`` and
+    ``processed_seen_at`` are when the harness, by its own clock, saw the event on the wire.
     ``source_start_s`` is counted from the source's time zero. ``source_audio`` and
     ``dubbed_audio`` are mono float32 in [-1, 1] at ``rate_hz``. A fragment sent again after a
     reconnection keeps its id: ``sent_count`` and ``result_count`` tell, and everything else is
@@ -30,8 +32,10 @@ class FragmentRecord:
     sequence_number: int
     fragment_id: str
     sent_at: float
+    sent_seen_at: float
     acked_at: float | None
     processed_at: float | None
+    processed_seen_at: float | None
     status: str | None
     transcript: str | None
     translated_text: str | None
@@ -47,8 +51,9 @@ class FragmentRecord:
 
     @property
     def round_trip_s(self) -> float | None:
-        """Seconds from media-service sending the fragment to sts-service sending its result."""
-        return None if self.processed_at is None else self.processed_at - self.sent_at
+        """Seconds from the fragment to its result, both as seen by the harness on the wire."""
+        seen_at = self.processed_seen_at
+        return None if seen_at is None else seen_at - self.sent_seen_at
 
     def document(self) -> dict[str, Any]:
         """Return everything but the audio, ready for JSON."""
@@ -65,21 +70,21 @@ def collect_fragments(
     ``segments`` are those of media-service's report: they say where in the source a fragment
     lies. Events that break the contract are left out here; the observer tells of them.
     """
-    sendings: dict[str, list[FragmentData]] = {}
+    sendings: dict[str, list[tuple[Observation, FragmentData]]] = {}
     acknowledged: dict[str, float] = {}
-    results: dict[str, list[tuple[float, FragmentProcessed]]] = {}
+    results: dict[str, list[tuple[Observation, FragmentProcessed]]] = {}
     for seen in events:
         if seen.violation is not None:
             continue
         if seen.event.event == "fragment:data":
             data = FragmentData.model_validate(seen.payload)
-            sendings.setdefault(str(data.fragment_id), []).append(data)
+            sendings.setdefault(str(data.fragment_id), []).append((seen, data))
         elif seen.event.event == "fragment:ack" and seen.event.sender == "sts":
             ack = FragmentAck.model_validate(seen.payload)
             acknowledged.setdefault(str(ack.fragment_id), seen.at)
         elif seen.event.event == "fragment:processed":
             result = FragmentProcessed.model_validate(seen.payload)
-            results.setdefault(str(result.fragment_id), []).append((seen.at, result))
+            results.setdefault(str(result.fragment_id), []).append((seen, result))
     places = {segment["fragment_id"]: segment for segment in segments if segment.get("fragment_id")}
     return tuple(
         _record(sent, acknowledged.get(key), results.get(key, []), places.get(key, {}))
@@ -115,21 +120,23 @@ def write_wav(path: Path, samples: NDArray[np.float32], rate_hz: int) -> Path:
 
 
 def _record(
-    sendings: Sequence[FragmentData],
+    sendings: Sequence[tuple[Observation, FragmentData]],
     acked_at: float | None,
-    results: Sequence[tuple[float, FragmentProcessed]],
+    results: Sequence[tuple[Observation, FragmentProcessed]],
     place: Mapping[str, Any],
 ) -> FragmentRecord:
-    first = sendings[0]
-    processed_at, result = results[0] if results else (None, None)
+    sending, first = sendings[0]
+    answer, result = results[0] if results else (None, None)
     duration_s = first.audio.duration_ms / 1000
     start_s = place.get("start_s")
     return FragmentRecord(
         sequence_number=first.sequence_number,
         fragment_id=str(first.fragment_id),
         sent_at=first.timestamp / 1000,
+        sent_seen_at=sending.received_at,
         acked_at=acked_at,
-        processed_at=processed_at,
+        processed_at=answer.at if answer else None,
+        processed_seen_at=answer.received_at if answer else None,
         status=result.status if result else None,
         transcript=result.transcript if result else None,
         translated_text=result.translated_text if result else None,

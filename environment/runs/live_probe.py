@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Any, Final, Self
+
+from environment.runs.program import Program
 
 ATTEMPT_TIMEOUT_S: Final = 12.0
 MAX_ATTEMPTS: Final = 3
@@ -28,10 +29,9 @@ class LiveProbe:
         self.error: str | None = None
         self._argv = argv or probe_argv
         self._attempts = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program: Program | None = None
         self._began_at = 0.0
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
 
     @property
     def started(self) -> bool:
@@ -41,38 +41,31 @@ class LiveProbe:
     @property
     def busy(self) -> bool:
         """Whether an attempt is under way."""
-        return self._process is not None
+        return self._program is not None
 
     def start(self) -> None:
         """Begin an attempt, unless one is under way, one succeeded or all were used up."""
         if self.busy or self.result is not None or self._attempts >= MAX_ATTEMPTS:
             return
         self._attempts += 1
-        for file in (self._output, self._log):
-            file.seek(0)
-            file.truncate()
+        self._output.seek(0)
+        self._output.truncate()
         self._began_at = time.monotonic()
-        self._process = subprocess.Popen(
-            self._argv(self.url),
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        self._program = Program(self._argv(self.url), output=self._output).start()
 
     def poll(self) -> bool:
         """Look how it stands; begins the next attempt where one failed. True: it succeeded."""
-        process = self._process
-        if process is None:
+        program = self._program
+        if program is None:
             return self.result is not None
-        if process.poll() is None:
+        if program.running:
             if time.monotonic() - self._began_at < ATTEMPT_TIMEOUT_S:
                 return False
             self._end()
             self.error = f"ffprobe of {self.url} was not done within {ATTEMPT_TIMEOUT_S:g} s"
         else:
-            self._process = None
-            self._take(process.returncode)
+            self._program = None
+            self._take(program.exit_code, program.log.strip()[-500:])
         if self.result is None:
             self.start()
         return self.result is not None
@@ -81,7 +74,6 @@ class LiveProbe:
         """End an attempt that is under way."""
         self._end()
         self._output.close()
-        self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -94,10 +86,8 @@ class LiveProbe:
     ) -> None:
         self.close()
 
-    def _take(self, exit_code: int) -> None:
+    def _take(self, exit_code: int | None, said: str) -> None:
         self._output.seek(0)
-        self._log.seek(0)
-        said = self._log.read().decode(errors="replace").strip()[-500:]
         try:
             document = json.loads(self._output.read() or b"{}")
         except json.JSONDecodeError as error:
@@ -108,10 +98,9 @@ class LiveProbe:
             self.error = f"ffprobe of {self.url} ended with {exit_code}: {said or 'no streams'}"
 
     def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait(timeout=5)
+        program, self._program = self._program, None
+        if program is not None:
+            program.end()
 
 
 def probe_argv(url: str) -> list[str]:

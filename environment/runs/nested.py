@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import docker
 
-from environment.settings import REPO_ROOT
+from environment.runs.program import Program
+from environment.settings import DEFAULT_NETWORK_NAME, REPO_ROOT
+from environment.stack.ownership import RUN_LABEL
 from environment.waiting import NotYet, wait_for
 
 FEATURES: Final = REPO_ROOT / "fixtures" / "nested"
-_OWN_SETTINGS: Final = ("E2E_NETWORK_NAME", "E2E_RUN_ID", "E2E_DYNAMIC_PORTS")
+# Time for an orderly end: the suite's own clean-up.
+_GRACE_S: Final = 30.0
+_PROCESSES: Final = Path("/proc")
 
 
 class NestedRun:
     """One ``behave`` process with a run id, names and ports of its own; a context manager.
 
     ``feature`` is a file of ``fixtures/nested``; ``tag`` picks its scenario. Output goes to
-    ``log``. Leaving the context ends the process, whatever it is doing.
+    ``log``, evidence into the folder of that name without its suffix. Leaving the context ends
+    the process, whatever it is doing.
     """
 
     def __init__(self, feature: str, tag: str, log: Path) -> None:
         self.run_id = f"nested-{os.getpid()}-{tag}"
-        self._argv = [sys.executable, "-m", "behave", str(FEATURES / feature), f"--tags=@{tag}"]
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program = Program(
+            [sys.executable, "-m", "behave", str(FEATURES / feature), f"--tags=@{tag}"],
+            log_file=log,
+            environment=nested_environment(self.run_id, log.with_suffix("")),
+            folder=REPO_ROOT,
+            grace_s=_GRACE_S,
+        )
 
     def __enter__(self) -> Self:
-        inherited = {name: v for name, v in os.environ.items() if name not in _OWN_SETTINGS}
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._argv,
-                cwd=REPO_ROOT,
-                env=inherited | {"E2E_RUN_ID": self.run_id, "E2E_DYNAMIC_PORTS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._program.start()
         return self
 
     def __exit__(
@@ -54,24 +51,16 @@ class NestedRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
+        self._program.end()
 
     @property
     def output(self) -> str:
-        """All that the run has printed so far."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        """What the run has printed so far: the last 64 KiB."""
+        return self._program.log
 
     def signal(self, number: int) -> None:
         """Send the behave process a signal."""
-        if self._process is not None:
-            self._process.send_signal(number)
+        self._program.signal(number)
 
     def wait_containers(self, count: int, *, timeout_s: float) -> list[str]:
         """Wait until that many containers of the run are running; return what it has made."""
@@ -85,27 +74,33 @@ class NestedRun:
 
     def wait_ended(self, *, timeout_s: float) -> int:
         """Wait for the end of the process; return its exit status."""
-        process = self._process
-        if process is None:
-            raise RuntimeError("the nested run was not started")
         wait_for(
             f"the run {self.run_id} to end",
-            lambda: process.poll() is not None,
+            lambda: self._program.exit_code is not None,
             timeout_s=timeout_s,
             evidence=lambda: self.output[-3000:],
         )
-        return process.returncode
+        return self._program.exit_code or 0
 
     def objects(self) -> list[str]:
-        """Name every container, network and volume of the run that is on the engine now."""
+        """Name everything of the run that there is now, on the engine and on this host.
+
+        On the engine: containers, networks and volumes, by name or by label. On the host:
+        processes, such as its watchdog and its ffmpeg.
+        """
         with closing(docker.from_env()) as client:
-            named = [f"container {c.name} {c.status}" for c in client.containers.list(all=True)]
-            named += [f"network {n.name}" for n in client.networks.list()]
-            named += [f"volume {v.name}" for v in client.volumes.list()]
-        return sorted(name for name in named if self.run_id in name)
+            api: Any = client.api
+            found = [
+                (f"container {_name(c)} {c['State']}", c["Labels"])
+                for c in api.containers(all=True)
+            ]
+            found += [(f"network {n['Name']}", n["Labels"]) for n in api.networks()]
+            found += [(f"volume {v['Name']}", v["Labels"]) for v in api.volumes()["Volumes"] or []]
+        ours = [name for name, labels in found if belongs_to(self.run_id, name, labels)]
+        return sorted([*ours, *processes_of(self.run_id)])
 
     def wait_gone(self, *, timeout_s: float) -> None:
-        """Wait until nothing of the run is on the engine any more. ``WaitTimeout``: what is."""
+        """Wait until nothing of the run is there any more. ``WaitTimeout``: what is."""
 
         def probe() -> bool:
             left = self.objects()
@@ -117,8 +112,50 @@ class NestedRun:
 
     def _made(self, containers: int) -> list[str]:
         made = self.objects()
-        if self._process is not None and self._process.poll() is not None:
+        if self._program.exit_code is not None:
             raise RuntimeError(f"the nested run ended early: {self.output[-3000:]}")
         if sum(name.endswith(" running") for name in made) < containers:
             raise NotYet(str(made))
         return made
+
+
+def nested_environment(run_id: str, artifacts: Path) -> dict[str, str]:
+    """Return this process's variables, with a nested run's own in their place.
+
+    All of them are set, not left out: what is left out would be read from `.env`.
+    """
+    return {
+        **os.environ,
+        "E2E_RUN_ID": run_id,
+        "E2E_NETWORK_NAME": f"{DEFAULT_NETWORK_NAME}-{run_id}",
+        "E2E_DYNAMIC_PORTS": "1",
+        "E2E_ARTIFACTS": str(artifacts),
+    }
+
+
+def belongs_to(run_id: str, name: str, labels: Mapping[str, str] | None) -> bool:
+    """Whether something on the engine is that run's, by its name or by its owner's label."""
+    # The label holds the run's full id, which has the time before it.
+    return run_id in name or run_id in (labels or {}).get(RUN_LABEL, "")
+
+
+def processes_of(run_id: str, folder: Path = _PROCESSES) -> list[str]:
+    """Name the host's processes that have that run's id in their environment.
+
+    Only where there is a ``/proc``; elsewhere none is found.
+    """
+    mark = f"E2E_RUN_ID={run_id}".encode()
+    found = []
+    for process in folder.glob("[0-9]*"):
+        try:
+            variables = (process / "environ").read_bytes().split(b"\0")
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if mark in variables:
+            found.append(f"process {process.name} {words.decode(errors='replace').strip()[:80]}")
+    return found
+
+
+def _name(container: Mapping[str, Any]) -> str:
+    return str((container["Names"] or ["unnamed"])[0]).lstrip("/")

@@ -15,7 +15,8 @@ from environment.evidence.artifacts import gather, save_container_logs, write_ev
 from environment.runs.fragments import collect_fragments, result_order
 from environment.runs.live_probe import LiveProbe
 from environment.runs.observer import Observer
-from environment.runs.publisher import Publication, publish
+from environment.runs.output_watch import OutputWatch
+from environment.runs.publisher import Publication, publish, require_clip
 from environment.runs.recorder import fetch_recording
 from environment.runs.run import PipelineFailed, PipelineRun
 from environment.runs.stream_log import StreamLog
@@ -35,17 +36,20 @@ def run_pipeline(session: Session, clip: Path, *, name: str = "run") -> Pipeline
     """Publish ``clip`` under a fresh stream name and record everything until the output ended.
 
     The run is written to ``artifacts/<run>/pipeline-<stream>/`` whether it succeeds or not.
+    Waits first until media-service is idle, so that its counters tell of this run alone.
     Raises ``FileNotFoundError`` for a missing clip, ``PipelineFailed`` for all that goes wrong
     with the stream.
     """
+    require_clip(clip)
     attempt = _Attempt(session, clip, session.new_stream_name(name))
     try:
         run = attempt.make()
-    except (HarnessError, requests.RequestException, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+        run.write()
+    except Exception as error:
+        # Whatever it is, such as a report without a field: the evidence must not be lost.
         raise attempt.failed(error) from error
-    run.write()
+    for trouble in attempt.keep_logs():
+        session.log_event("evidence_missing", what=trouble)
     return run
 
 
@@ -65,18 +69,21 @@ class _Attempt:
         self.observer: Observer = session.observer()
         self.report: dict[str, Any] = {}
         self.began_at = time.time()
+        self.watch = OutputWatch(self.path_out, self.stack.media_server.path)
         self._stream_log = StreamLog(self.log)
 
     def make(self) -> PipelineRun:
         timeout = self.settings.timeout
         media = self.stack.media_service
+        media.wait_idle()
         before = media.metrics()
         with (
             publish(self.stack, self.clip, self.path_in, on_event=self.log) as publication,
             LiveProbe(self.stack.rtmp_url(self.path_out)) as live,
         ):
             active_at = publication.wait_active(timeout(ACTIVE_TIMEOUT_S))
-            self.report = self._until_finished(publication, live, timeout(RUN_TIMEOUT_S))
+            output_gone_at = self._until_gone(publication, live, timeout(RUN_TIMEOUT_S))
+            live.poll()
             published_at = publication.started_at
             publish_ended_at = publication.wait_finished(timeout(ACTIVE_TIMEOUT_S))
         stream_id = str(self.report["stream_id"])
@@ -97,7 +104,9 @@ class _Attempt:
             detected_at=float(self.report["detected_at"]),
             processing_at=float(self.report["processing_at"]),
             publish_ended_at=publish_ended_at,
-            finished_at=float(self.report["finished_at"] or time.time()),
+            finished_at=float(self.report["finished_at"]),
+            output_gone_at=output_gone_at,
+            output_bytes=tuple(self.watch.samples),
             fragments=collect_fragments(events, self.report["segments"]),
             result_order=result_order(events),
             report=self.report,
@@ -115,37 +124,43 @@ class _Attempt:
 
     def failed(self, error: Exception) -> PipelineFailed:
         """Keep what there is, and say where."""
-        self.log("pipeline_run_failed", stream=self.stream, error=str(error).splitlines()[0])
-        missing = save_container_logs(self.stack, self.folder, since=self.began_at)
+        said = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+        self.log("pipeline_run_failed", stream=self.stream, error=said.splitlines()[0])
+        missing = self.keep_logs()
         events = self.observer.events(since=self.began_at)
         missing += gather("events", partial(write_events, self.folder / "events.jsonl", events))
         for path, name in ((self.path_in, "source"), (self.path_out, "output")):
             missing += gather(f"recording of {path}", partial(self._recording, path, name))
         write_json(
             self.folder / "run.json",
-            {"error": str(error), "report": self.report, "evidence_missing": missing},
+            {"error": said, "report": self.report, "evidence_missing": missing},
         )
         return PipelineFailed(
             f"The pipeline run of {self.clip.name} as {self.path_in} failed: "
-            f"{str(error).rstrip('. ')}. Its evidence lies in {self.folder}.",
+            f"{said.rstrip('. ')}. Its evidence lies in {self.folder}.",
             folder=self.folder,
             remedy="read media-service.log and run.json there, from the last `at` backwards.",
         )
 
+    def keep_logs(self) -> list[str]:
+        """Save the containers' logs since the run began; return what could not be had."""
+        return save_container_logs(self.stack, self.folder, since=self.began_at)
+
     def _recording(self, path: str, name: str) -> Path:
         return fetch_recording(self.stack, path, self.folder / name, timeout_s=5.0)
 
-    def _until_finished(
-        self, publication: Publication, live: LiveProbe, timeout_s: float
-    ) -> dict[str, Any]:
-        def probe() -> dict[str, Any]:
+    def _until_gone(self, publication: Publication, live: LiveProbe, timeout_s: float) -> float:
+        """Follow the stream until it has finished and its output is gone; return when it went."""
+
+        def probe() -> float:
+            self.watch.look()
             report = self._look()
             if (report.get("output") or {}).get("first_packet_at"):
                 live.start() if not live.started else live.poll()
             if report["state"] == "failed":
                 raise HarnessError(f"media-service gave the stream up: {report.get('error')}.")
             if report["state"] == "finished":
-                return report
+                return self.watch.check_gone()
             raise NotYet(_progress_of(report))
 
         return wait_for(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from environment.runs.program import Program
 from environment.waiting import NotYet, wait_for
 
 _STALLED_SERVER_US: Final = 30_000_000
@@ -21,24 +21,18 @@ class Player:
     def __init__(self, url: str, destination: Path, *, seconds: float | None = None) -> None:
         self.url = url
         self.destination = destination
-        self._argv = [
+        argv = [
             *("ffmpeg", "-nostdin", "-v", "error", "-y"),
             # Without it ffmpeg gathers five seconds before it knows the frame rate.
             *("-fpsprobesize", "0"),
             *("-rw_timeout", str(_STALLED_SERVER_US), "-i", url, "-c", "copy"),
+            *(() if seconds is None else ("-t", str(seconds))),
+            *("-flush_packets", "1", "-f", "flv", str(destination)),
         ]
-        if seconds is not None:
-            self._argv += ["-t", str(seconds)]
-        self._argv += ["-flush_packets", "1", "-f", "flv", str(destination)]
-        self._log = destination.with_suffix(".log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program = Program(argv, log_file=destination.with_suffix(".log"), grace_s=5)
 
     def __enter__(self) -> Self:
-        self.destination.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        self._program.start()
         return self
 
     def __exit__(
@@ -47,25 +41,17 @@ class Player:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(5)
+        self._program.end()
 
     @property
     def exit_code(self) -> int | None:
         """ffmpeg's exit code; None while it plays."""
-        return None if self._process is None else self._process.poll()
+        return self._program.exit_code
 
     @property
     def log(self) -> str:
         """What ffmpeg complained about."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        return self._program.log
 
     def wait_playing(self, *, timeout_s: float = 10.0) -> None:
         """Wait until media has arrived. Raises ``WaitTimeout``, with ffmpeg's log."""

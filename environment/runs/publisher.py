@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import tempfile
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
-from environment.errors import HarnessError, ToolUnavailable
+from environment.errors import HarnessError
+from environment.runs.program import Program
 from environment.stack.topology import EventSink, Topology, discard_event
 from environment.waiting import NotYet, wait_for
 
-LOG_TAIL_BYTES: Final = 64 * 1024
-TERMINATE_TIMEOUT_S: Final = 2.0
-KILL_TIMEOUT_S: Final = 5.0
 _STALLED_SERVER_US: Final = 60_000_000
 
 
@@ -50,16 +42,14 @@ class Publication:
         self.realtime = realtime
         self._path_state = path_state
         self._on_event = on_event
-        self._log: IO[bytes] = tempfile.TemporaryFile(prefix="ffmpeg-")  # noqa: SIM115
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
+        self._program = Program(publish_argv(clip, url, realtime=realtime))
         self._finished_at: float | None = None
         self._stopping = False
 
     @property
     def started_at(self) -> float:
         """When ffmpeg was started; 0 before."""
-        return self._started_at
+        return self._program.started_at
 
     @property
     def finished_at(self) -> float | None:
@@ -75,40 +65,22 @@ class Publication:
     @property
     def running(self) -> bool:
         """Whether ffmpeg is at work."""
-        return self._process is not None and self._poll() is None
+        return self._program.running
 
     @property
     def pid(self) -> int:
         """ffmpeg's process id; raises ``HarnessError`` before the start."""
-        return self._started().pid
+        return self._program.pid
 
     @property
     def log(self) -> str:
         """What ffmpeg has said so far: the last 64 KiB."""
-        size = os.fstat(self._log.fileno()).st_size
-        tail = os.pread(self._log.fileno(), LOG_TAIL_BYTES, max(0, size - LOG_TAIL_BYTES))
-        return tail.decode(errors="replace")
+        return self._program.log
 
     def start(self) -> Self:
         """Start ffmpeg; raises ``ToolUnavailable`` where there is none."""
-        try:
-            process = subprocess.Popen(
-                publish_argv(self.clip, self.url, realtime=self.realtime),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._log,
-                # A Ctrl-C at the terminal reaches the suite alone, which then ends ffmpeg in order.
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
-            raise ToolUnavailable(
-                "ffmpeg is not installed.", remedy="`apt-get install ffmpeg`, or `make e2e` as root"
-            ) from error
-        self._process = process
-        self._started_at = time.time()
-        # Also ends it when nobody does: at garbage collection and at the interpreter's exit.
-        self._finalizer = weakref.finalize(self, _end, process)
-        self._on_event("publish_started", path=self.path, clip=self.clip.name, pid=process.pid)
+        self._program.start()
+        self._on_event("publish_started", path=self.path, clip=self.clip.name, pid=self.pid)
         return self
 
     def wait_active(self, timeout_s: float = 10.0) -> float:
@@ -134,7 +106,7 @@ class Publication:
             evidence=lambda: f"ffmpeg said:\n{self.log[-2000:]}",
         )
         self._on_event(
-            "publish_active", path=self.path, after_s=round(active_at - self._started_at, 3)
+            "publish_active", path=self.path, after_s=round(active_at - self.started_at, 3)
         )
         return active_at
 
@@ -156,16 +128,13 @@ class Publication:
     def stop(self) -> None:
         """End ffmpeg in order: terminate, after 2 s kill. Harmless when it has ended."""
         self._stopping = True
-        if self._process is not None and self._poll() is None:
-            _end(self._process)
-            self._poll()
+        self._program.end()
+        self._poll()
 
     def kill(self) -> None:
         """Let the publisher die as in a power cut: SIGKILL, no end of stream is said."""
         self._stopping = True
-        process = self._started()
-        process.kill()
-        process.wait(timeout=KILL_TIMEOUT_S)
+        self._program.kill()
         self._poll()
 
     def check(self) -> None:
@@ -174,7 +143,7 @@ class Publication:
             raise self._failed()
 
     def __enter__(self) -> Self:
-        return self if self._process is not None else self.start()
+        return self if self.started_at else self.start()
 
     def __exit__(
         self,
@@ -184,13 +153,8 @@ class Publication:
     ) -> None:
         self.stop()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise HarnessError(f"The publication of {self.path} was not started.")
-        return self._process
-
     def _poll(self) -> int | None:
-        code = None if self._process is None else self._process.poll()
+        code = self._program.exit_code
         if code is not None and self._finished_at is None:
             self._finished_at = time.time()
             self._on_event(
@@ -253,15 +217,3 @@ def publish_argv(clip: Path, url: str, *, realtime: bool) -> list[str]:
 def is_ready(path_state: dict[str, Any]) -> bool:
     """Whether a Control API path item says that it can be read (old and new field names)."""
     return bool(path_state.get("ready") or path_state.get("available"))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number, timeout_s in (
-        (signal.SIGTERM, TERMINATE_TIMEOUT_S),
-        (signal.SIGKILL, KILL_TIMEOUT_S),
-    ):
-        if process.poll() is not None:
-            return
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=timeout_s)

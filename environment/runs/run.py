@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,11 @@ class PipelineFailed(HarnessError):  # noqa: N818 - the family's way of naming
 class PipelineRun:
     """A clip published, dubbed and recorded, with everything that was seen on the way.
 
-    Times: Unix seconds. ``report`` is media-service's own report of the stream. ``source`` and
+    Times: Unix seconds; ``published_at``, ``active_at``, ``publish_ended_at`` and
+    ``output_gone_at`` (the output path seen gone in the Control API) by the harness's own clock,
+    the others by media-service's word. ``output_bytes`` are the media server's counts of the
+    output's bytes, each with the time at which the harness read it; both are empty for a run whose
+    output was not watched. ``report`` is media-service's own report of the stream. ``source`` and
     ``output`` are the media server's recordings. ``metrics_before`` and ``metrics_after`` hold
     media-service's samples by name and labels. ``result_order`` are the sequence numbers of the
     results in the order in which they came.
@@ -61,6 +65,8 @@ class PipelineRun:
     metrics_after: Samples = field(repr=False)
     media_server: str
     sts: dict[str, Any]
+    output_gone_at: float | None = None
+    output_bytes: tuple[tuple[float, int], ...] = field(default=(), repr=False)
 
     @property
     def segments(self) -> list[dict[str, Any]]:
@@ -79,14 +85,32 @@ class PipelineRun:
 
     @property
     def last_packet_at(self) -> float:
-        """When the last output packet went out, by media-service's word."""
-        output = self.report.get("output") or {}
-        return float(output.get("last_packet_at") or self.finished_at)
+        """When the last output packet went out: by media-service's word, else the path's end.
+
+        Raises ``HarnessError`` where neither is known.
+        """
+        at = (self.report.get("output") or {}).get("last_packet_at") or self.output_gone_at
+        if at is None:
+            raise HarnessError(f"Nobody knows when the output of {self.path_in} ended.")
+        return float(at)
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds from the start of publishing to the last output packet (FR-019, SC-001)."""
-        return self.last_packet_at - self.published_at
+        """Seconds from the start of publishing to the end of the output (FR-019, SC-001).
+
+        The end is the later of media-service's last packet and the path's end as the harness saw
+        it, so that no service's word can make a run shorter than it was.
+        """
+        return max(self.last_packet_at, self.output_gone_at or 0.0) - self.published_at
+
+    @property
+    def longest_silence_s(self) -> float:
+        """The longest time in which not one byte came, between the output's first and last.
+
+        By the samples in ``output_bytes``: up to two sampling intervals less than it was, never
+        more. Before two growths were seen it is 0.
+        """
+        return longest_standstill_s(self.output_bytes)
 
     def metric_increase(self, name: str, **labels: str) -> float:
         """Return by how much a metric of media-service grew, over all samples with ``labels``."""
@@ -114,11 +138,13 @@ class PipelineRun:
 
     def document(self) -> dict[str, Any]:
         """Return the run without audio and events, ready for JSON."""
-        apart = {"fragments", "events", "metrics_before", "metrics_after"}
+        apart = {"fragments", "events", "metrics_before", "metrics_after", "output_bytes"}
         return {
             **{key: value for key, value in vars(self).items() if key not in apart},
             "published": iso_time(self.published_at),
             "elapsed_s": self.elapsed_s,
+            "longest_silence_s": self.longest_silence_s,
+            "output_bytes": [[round(at, 3), count] for at, count in self.output_bytes],
             "transcript": self.transcript,
             "translation": self.translation,
             "fragments": [fragment.document() for fragment in self.fragments],
@@ -132,6 +158,20 @@ class PipelineRun:
     @property
     def _in_order(self) -> list[FragmentRecord]:
         return sorted(self.fragments, key=lambda fragment: fragment.sequence_number)
+
+
+def longest_standstill_s(samples: Sequence[tuple[float, int]]) -> float:
+    """Return for how many seconds a counter stood still at most, between two growths of it."""
+    longest_s = 0.0
+    grown_at = previous_at = None
+    count = 0
+    for at, seen in samples:
+        if seen > count:
+            if grown_at is not None and previous_at is not None:
+                longest_s = max(longest_s, previous_at - grown_at)
+            grown_at, count = at, seen
+        previous_at = at
+    return longest_s
 
 
 def _joined(texts: Any) -> str:

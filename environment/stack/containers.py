@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Final
 
 import requests
 
 from environment.stack.container import ServiceContainer
 from environment.stack.container_io import ExecResult
 from environment.stack.creation import ContainerSpec
+from environment.waiting import NotYet, wait_for
 
 __all__ = [
     "ContainerSpec",
@@ -19,6 +20,9 @@ __all__ = [
     "ServiceContainer",
     "StsServiceContainer",
 ]
+
+ENDED_STATES: Final = frozenset({"finished", "failed"})
+"""The states of a stream's report after which nothing more happens to it."""
 
 
 class MediaServerContainer(ServiceContainer):
@@ -62,6 +66,30 @@ class MediaServiceContainer(ServiceContainer):
         """The stream reports of /v1/streams."""
         streams: list[dict[str, Any]] = self.get("/v1/streams")["streams"]
         return streams
+
+    def wait_idle(self, timeout_s: float = 40.0) -> None:
+        """Wait until every stream it reports is finished or failed.
+
+        What it counts afterwards is not of streams that were published before.
+
+        Args:
+            timeout_s: the bound before E2E_TIMEOUT_MULTIPLIER; more than a fragment's own.
+
+        Raises:
+            WaitTimeout: with the streams that go on.
+        """
+
+        def probe() -> bool:
+            busy = [
+                f"{report['path_in']} {report['state']}"
+                for report in self.streams()
+                if report["state"] not in ENDED_STATES
+            ]
+            if busy:
+                raise NotYet(", ".join(busy))
+            return True
+
+        wait_for(f"{self.name} to be idle", probe, timeout_s=self._settings.timeout(timeout_s))
 
     def report(self, stream_id: str) -> dict[str, Any] | None:
         """The stream report of /v1/streams/{id}; None when it is not known."""

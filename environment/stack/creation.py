@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
@@ -14,6 +15,8 @@ from environment.errors import ContainerFailed, ImageUnavailable, NameTaken
 from environment.stack.container_io import put_file
 from environment.stack.ownership import Owner
 from environment.stack.reaper import reap
+
+_LOG_MAX_SIZE: Final = "50m"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
             volumes=[f"{name}:{mount}" for name, mount in spec.volumes.items()],
             extra_hosts=dict(spec.extra_hosts),
             # Other drivers may keep no log that could be read back.
-            log_config=LogConfig(type=LogConfig.types.JSON),
+            log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": _LOG_MAX_SIZE}),
         )
     except ImageNotFound as error:
         raise ImageUnavailable(
@@ -91,6 +94,6 @@ def _free_name(client: docker.DockerClient, name: str) -> None:
     if owner.fate() != "gone":
         raise NameTaken(
             f"The container name {name} is taken by {owner}.",
-            remedy="set E2E_RUN_ID to run beside it, or `make down` to remove what is up.",
+            remedy=owner.remedy(),
         )
     reap(client, owner)

@@ -51,8 +51,7 @@ class BridgeNetwork:
                 return
             if holder.fate() != "gone":
                 raise NameTaken(
-                    f"The network {self.name} belongs to {holder}.",
-                    remedy="set E2E_RUN_ID to run beside it, or `make down` to remove what is up.",
+                    f"The network {self.name} belongs to {holder}.", remedy=holder.remedy()
                 )
             reap(self._client, holder)
         self._client.networks.create(

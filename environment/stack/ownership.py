@@ -80,6 +80,18 @@ class Owner:
             return "unknown"
         return "alive" if start_time(self.pid) == self.start else "gone"
 
+    def remedy(self) -> str:
+        """What to do where this one's objects are in the way and must not simply be removed."""
+        fate = self.fate()
+        if fate == "kept":
+            return "set E2E_RUN_ID to run beside it, or `make down` to remove what is up."
+        if fate == "alive":
+            return "set E2E_RUN_ID to run beside it, or wait for its end."
+        return (
+            "set E2E_RUN_ID to run beside it, or, if nobody uses it any more, remove every "
+            "object of the suite: `python -m environment down --all`."
+        )
+
     def __str__(self) -> str:
         if self.kept:
             return f"the stack {self.run!r} that `make up` left running"

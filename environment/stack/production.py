@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -32,7 +32,7 @@ from environment.stack.containers import (
 from environment.stack.network import BridgeNetwork
 from environment.stack.ownership import Owner
 from environment.stack.ports import engine_host, free_ports
-from environment.stack.reaper import sweep
+from environment.stack.reaper import reap, sweep
 from environment.stack.topology import EventSink, discard_event
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class ProductionStack:
             on_event=on_event,
         )
         self._client = client
+        self._owner = owner
         self._on_event = on_event
         self._started_in_s: float | None = None
         self._failure: HarnessError | None = None
@@ -173,17 +174,21 @@ class ProductionStack:
         return done
 
     def down(self) -> None:
-        """Remove everything that was made; may be called at any time, any number of times."""
-        for container in self.containers.values():
-            container.remove()
-        for volume in self.media_server.spec.volumes:
-            try:
-                self._client.volumes.get(volume).remove()
-            except NotFound:
-                continue
-        self.network.remove()
+        """Remove everything that was made; may be called at any time, any number of times.
+
+        What cannot be removed in order does not keep the rest from it: it is raised at the end.
+        """
         self._started_in_s = None
         self._failure = None
+        try:
+            for container in self.containers.values():
+                container.remove()
+            for volume in self.media_server.spec.volumes:
+                with suppress(NotFound):
+                    self._client.volumes.get(volume).remove()
+            self.network.remove()
+        finally:
+            reap(self._client, self._owner)
 
     def rtmp_url(self, path: str) -> str:
         """The RTMP URL of a media server path (`live/x/in`), as seen from the host."""

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -21,7 +23,7 @@ from environment.errors import HarnessError
 from environment.stack.ownership import RUN_LABEL, Owner
 from environment.waiting import NotYet, wait_for
 
-__all__ = ["Guard", "Owner", "reap", "remove_container", "remove_kept", "sweep"]
+__all__ = ["Guard", "Owner", "reap", "remove_all", "remove_container", "remove_kept", "sweep"]
 
 _REPO_ROOT: Final = Path(__file__).resolve().parents[2]
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -56,25 +58,45 @@ def remove_kept(client: docker.DockerClient) -> list[str]:
 def reap(client: docker.DockerClient, owner: Owner) -> list[str]:
     """Remove everything that belongs to `owner`; the names of what was removed.
 
+    What cannot be removed does not keep the rest from it.
+
     Raises:
-        docker.errors.APIError: the engine refuses to remove something.
+        docker.errors.APIError: the engine refuses to remove something; the first such refusal.
         WaitTimeout: a removal did not come to its end.
     """
+    return _remove_labelled(client, [f"{key}={value}" for key, value in owner.labels().items()])
+
+
+def remove_all(client: docker.DockerClient) -> list[str]:
+    """Remove everything of every run, living ones too; names and errors as those of `reap`."""
+    return _remove_labelled(client, [RUN_LABEL])
+
+
+def _remove_labelled(client: docker.DockerClient, labels: list[str]) -> list[str]:
     api: Any = client.api
-    labels = {"label": [f"{key}={value}" for key, value in owner.labels().items()]}
+    wanted = {"label": labels}
     removed: list[str] = []
-    for container in api.containers(all=True, filters=labels):
-        remove_container(client, container["Id"])
-        removed.append(container["Names"][0].lstrip("/") if container["Names"] else "unnamed")
-    for network in api.networks(filters=labels):
-        _remove_network(client, network["Id"])
-        removed.append(network["Name"])
-    for volume in api.volumes(filters=labels)["Volumes"] or []:
+    refusals: list[Exception] = []
+
+    def take(name: str, remove: Callable[[], object]) -> None:
         try:
-            api.remove_volume(volume["Name"], force=True)
+            remove()
         except NotFound:
-            continue
-        removed.append(volume["Name"])
+            return
+        except (APIError, HarnessError) as error:
+            refusals.append(error)
+        else:
+            removed.append(name)
+
+    for container in api.containers(all=True, filters=wanted):
+        name = container["Names"][0].lstrip("/") if container["Names"] else "unnamed"
+        take(name, partial(remove_container, client, container["Id"]))
+    for network in api.networks(filters=wanted):
+        take(network["Name"], partial(_remove_network, client, network["Id"]))
+    for volume in api.volumes(filters=wanted)["Volumes"] or []:
+        take(volume["Name"], partial(api.remove_volume, volume["Name"], force=True))
+    if refusals:
+        raise refusals[0]
     return removed
 
 

@@ -103,6 +103,8 @@ class FakeContainer:
         self.files: dict[str, bytes] = {}
         self.looks: list[Callable[[], list[dict[str, Any]]]] = []
         self.sent_total = 0.0
+        self.received_bytes = 0
+        self.waited_idle = 0
 
     def logs(self, since: float | None = None) -> str:
         return f"log of {self.name}\n"
@@ -114,7 +116,13 @@ class FakeContainer:
         return "dubspec-mediamtx-stand-in"
 
     def path(self, name: str) -> dict[str, Any] | None:
-        return {"name": name, "ready": True} if name in self.published else None
+        if name not in self.published:
+            return None
+        self.received_bytes += 1000
+        return {"name": name, "ready": True, "bytesReceived": self.received_bytes}
+
+    def wait_idle(self) -> None:
+        self.waited_idle += 1
 
     def read_archive(self, path: str) -> bytes:
         name = path.removeprefix("/recordings/")

@@ -68,16 +68,6 @@ def test_leaving_the_block_ends_ffmpeg(tmp_path: Path, fake_ffmpeg: Path, events
     assert events.names == ["publish_started", "publish_ended"]
 
 
-def test_one_that_ignores_sigterm_is_killed(
-    tmp_path: Path, fake_ffmpeg: Path, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("environment.runs.publisher.TERMINATE_TIMEOUT_S", 0.2)
-    fake_ffmpeg.write_text("#!/bin/sh\ntrap '' TERM\necho ready >&2\nwhile :; do sleep 0.1; done\n")
-    with publication(tmp_path, events) as running:
-        wait_for("the trap", lambda: "ready" in running.log, timeout_s=5)
-    assert running.exit_code == -9
-
-
 def test_a_forgotten_publication_ends_with_its_last_reference(
     tmp_path: Path, fake_ffmpeg: Path, events: Events
 ) -> None:

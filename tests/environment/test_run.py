@@ -60,13 +60,16 @@ def script(stack: FakeStack, path_in: str, *, end: str = "finished") -> None:
     stack.media_server.files = {path_in: b"FLV source", path_out: b"FLV output"}
 
     def processing() -> list[dict[str, object]]:
+        stack.media_server.published.add(path_out)
         for number, words in enumerate(WORDS):
             say_fragment(stack.speech, number, words)
         stack.media_service.sent_total = 2.0
         return [report(path_in, "processing", segments=1)]
 
     def ended() -> list[dict[str, object]]:
-        stack.media_server.published = set()
+        # The output goes a moment after the stream is said to have finished.
+        stack.media_service.looks = [gone]
+        stack.media_server.published -= {path_in} if end == "finished" else {path_in, path_out}
         statistics = {
             "success_count": 2,
             "partial_count": 0,
@@ -81,6 +84,10 @@ def script(stack: FakeStack, path_in: str, *, end: str = "finished") -> None:
             "statistics": statistics,
         }
         stack.speech.say("sts", "stream:complete", complete)
+        return [report(path_in, end, segments=2)]
+
+    def gone() -> list[dict[str, object]]:
+        stack.media_server.published = set()
         return [report(path_in, end, segments=2)]
 
     draining = [lambda: [report(path_in, "draining", segments=2)]] * 2

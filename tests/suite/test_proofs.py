@@ -21,8 +21,10 @@ FRAGMENT = FragmentRecord(
     sequence_number=0,
     fragment_id="a",
     sent_at=10.0,
+    sent_seen_at=10.0,
     acked_at=10.1,
     processed_at=12.0,
+    processed_seen_at=12.0,
     status="success",
     transcript="one two",
     translated_text="uno dos",
@@ -88,9 +90,11 @@ REFUSED: dict[str, Callable[[], object]] = {
     "violation": lambda: wire_proofs.prove_contract_kept(run(violations=("bad",))),
     "no event": lambda: wire_proofs.prove_contract_kept(run(events=())),
     "failed": lambda: wire_proofs.prove_success_within(run(fragments=changed(status="failed")), 15),
-    "late": lambda: wire_proofs.prove_success_within(run(fragments=changed(processed_at=26.0)), 15),
+    "late": lambda: wire_proofs.prove_success_within(
+        run(fragments=changed(processed_seen_at=26.0)), 15
+    ),
     "never": lambda: wire_proofs.prove_success_within(
-        run(fragments=changed(processed_at=None)), 15
+        run(fragments=changed(processed_seen_at=None)), 15
     ),
     "nothing sent": lambda: wire_proofs.prove_success_within(run(fragments=()), 15),
     "english": lambda: wire_proofs.prove_translated_to(
