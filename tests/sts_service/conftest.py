@@ -1,17 +1,17 @@
-"""What several tests of sts-service share: engines, real and fake."""
+"""What several tests of sts-service share: engines, real and fake, and a served service."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
-from sts_service.engines.registry import PROFILES, Choice, Engines, Selection, load
-
-FAKES = Selection(
-    profile="fake",
-    asr=Choice("tests.sts_service.fake_asr"),
-    translation=Choice("tests.sts_service.fake_translation"),
-    tts=Choice("tests.sts_service.fake_tts"),
-)
+from services.contracts import StreamReady
+from sts_service.app import Service
+from sts_service.engines.registry import PROFILES, Engines, load
+from sts_service.settings import Settings
+from tests.sts_service.fake_workers import FAKES, FakeWorkers
+from tests.sts_service.probe import Probe, init
+from tests.sts_service.served import SETTINGS, Connect
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +36,47 @@ def engines(request: pytest.FixtureRequest) -> Engines:
     loaded = request.getfixturevalue(request.param)
     assert isinstance(loaded, Engines)
     return loaded
+
+
+@pytest.fixture
+def workers(fakes: Engines) -> FakeWorkers:
+    return FakeWorkers(fakes)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings.model_validate(SETTINGS)
+
+
+@pytest.fixture
+async def service(workers: FakeWorkers, settings: Settings) -> AsyncIterator[Service]:
+    service = Service(settings, workers)
+    await service.listen()
+    await service.load()
+    yield service
+    workers.gate.set()
+    await service.stop()
+
+
+@pytest.fixture
+async def connect(service: Service) -> AsyncIterator[Connect]:
+    probes: list[Probe] = []
+
+    async def connect(**options: Any) -> Probe:
+        namespace = options.pop("namespace", "/")
+        probe = Probe(f"http://127.0.0.1:{service.port}", **options)
+        probes.append(probe)
+        return await probe.connect(namespace=namespace)
+
+    yield connect
+    for probe in probes:
+        await probe.client.disconnect()
+
+
+@pytest.fixture
+async def opened(connect: Connect) -> Probe:
+    """A client with the stream "s" open."""
+    probe = await connect()
+    await probe.say("stream:init", init())
+    await probe.expect(StreamReady)
+    return probe

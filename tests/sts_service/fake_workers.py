@@ -5,11 +5,17 @@ import random
 from collections.abc import Callable
 
 from services.contracts import ErrorCode
-from sts_service.engines.registry import Description, Engines, describe
+from sts_service.engines.registry import Choice, Description, Engines, Selection, describe
 from sts_service.job import Failure, FragmentJob, Outcome
 from sts_service.pipeline import dub
 from sts_service.pool import Taken
-from tests.sts_service.conftest import FAKES
+
+FAKES = Selection(
+    profile="fake",
+    asr=Choice("tests.sts_service.fake_asr"),
+    translation=Choice("tests.sts_service.fake_translation"),
+    tts=Choice("tests.sts_service.fake_tts"),
+)
 
 
 class FakeWorkers:

@@ -15,8 +15,8 @@ from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Choice
 from sts_service.job import FragmentJob, Outcome
 from sts_service.pool import WorkerPool
-from tests.sts_service.conftest import FAKES
 from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL
+from tests.sts_service.fake_workers import FAKES
 from tests.sts_service.sounds import RATE_HZ, level
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -1,17 +1,12 @@
-"""A real server and a real client; only the engines are fast ones."""
+"""Streams over a real connection: only the engines are fast ones."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-import requests
-import socketio
-from prometheus_client.parser import text_string_to_metric_families
-from socketio.exceptions import ConnectionError as Rejected
+from structlog.testing import capture_logs
 
 from services.contracts import (
-    OBSERVE_NAMESPACE,
     Backpressure,
     ErrorCode,
     ErrorEvent,
@@ -22,78 +17,13 @@ from services.contracts import (
     StreamReady,
 )
 from sts_service.app import Service
-from sts_service.engines.registry import Engines
 from sts_service.events import MAX_FRAGMENT_BYTES
 from sts_service.job import Outcome
 from sts_service.settings import Settings
 from tests.sts_service.fake_workers import FakeWorkers
 from tests.sts_service.probe import Probe, fragment, init
+from tests.sts_service.served import Connect, get, metric, until
 from tests.sts_service.sounds import level
-
-Connect = Callable[..., Awaitable[Probe]]
-
-SETTINGS = {"host": "127.0.0.1", "port": 0, "shutdown_grace": 5.0, "max_streams": 3}
-
-
-@pytest.fixture
-def workers(fakes: Engines) -> FakeWorkers:
-    return FakeWorkers(fakes)
-
-
-@pytest.fixture
-def settings() -> Settings:
-    return Settings.model_validate(SETTINGS)
-
-
-@pytest.fixture
-async def service(workers: FakeWorkers, settings: Settings) -> AsyncIterator[Service]:
-    service = Service(settings, workers)
-    await service.listen()
-    await service.load()
-    yield service
-    workers.gate.set()
-    await service.stop()
-
-
-@pytest.fixture
-async def connect(service: Service) -> AsyncIterator[Connect]:
-    probes: list[Probe] = []
-
-    async def connect(**options: Any) -> Probe:
-        namespace = options.pop("namespace", "/")
-        probe = Probe(f"http://127.0.0.1:{service.port}", **options)
-        probes.append(probe)
-        return await probe.connect(namespace=namespace)
-
-    yield connect
-    for probe in probes:
-        await probe.client.disconnect()
-
-
-@pytest.fixture
-async def opened(connect: Connect) -> Probe:
-    """A client with the stream "s" open."""
-    probe = await connect()
-    await probe.say("stream:init", init())
-    await probe.expect(StreamReady)
-    return probe
-
-
-async def get(service: Service, path: str) -> requests.Response:
-    url = f"http://127.0.0.1:{service.port}{path}"
-    return await asyncio.to_thread(requests.get, url, timeout=5)
-
-
-def metric(service: Service, name: str, **labels: str) -> float:
-    text = service.metrics.exposition().decode()
-    samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
-    return next(s.value for s in samples if s.name == name and s.labels == labels)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the service's gauges send no events
-            await asyncio.sleep(0.01)
 
 
 class TestStream:
@@ -241,6 +171,19 @@ class TestStream:
         await loading
         await probe.client.disconnect()
         await service.stop()
+
+    async def test_a_crash_of_a_handler_names_what_it_was_about(
+        self, opened: Probe, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def crash(*_: Any, **__: Any) -> None:
+            raise ZeroDivisionError("bug")
+
+        monkeypatch.setattr(service._streams, "of", crash)
+        sent = fragment(0, level(0.1))
+        await opened.say("fragment:data", sent)
+        (error,) = await opened.expect(ErrorEvent)
+        assert (error.code, error.message) == (ErrorCode.MODEL_ERROR, "internal error")
+        assert (error.stream_id, error.fragment_id) == ("s", str(sent.fragment_id))
 
 
 class TestRepeats:
@@ -418,236 +361,16 @@ class TestRefusals:
         (result,) = await opened.expect(FragmentProcessed)
         assert result.transcript == "two"
 
-
-class TestConnections:
-    async def test_disconnecting_leaves_nothing_behind(
-        self, opened: Probe, workers: FakeWorkers, service: Service
+    async def test_what_a_stranger_says_at_length_is_not_repeated_at_length(
+        self, opened: Probe
     ) -> None:
-        workers.gate.clear()
-        for sequence in range(8):
-            await opened.say("fragment:data", fragment(sequence, level(0.1, 0.1)))
-        await opened.expect(FragmentAck, 11)
-        await opened.client.disconnect()
-        await until(lambda: metric(service, "sts_connections") == 0)
-        workers.gate.set()
-        names = ("sts_streams_active", "sts_queue_depth", "sts_inflight")
-        await until(lambda: all(metric(service, name) == 0 for name in names))
-        assert metric(service, "sts_fragments_received_total") == 8
-        assert metric(service, "sts_fragments_dropped_total") == 8
-
-    async def test_who_leaves_while_the_models_load_opens_nothing(
-        self, workers: FakeWorkers, settings: Settings
-    ) -> None:
-        workers.loaded.clear()
-        service = Service(settings, workers)
-        await service.listen()
-        loading = asyncio.create_task(service.load())
-        stays, leaves = (Probe(f"http://127.0.0.1:{service.port}") for _ in range(2))
-        await stays.connect()
-        await leaves.connect()
-        await leaves.say("stream:init", init("left"))
-        await stays.say("stream:init", init("stayed"))
-        await until(lambda: len(service._events._deferred) == 2)
-        await leaves.client.disconnect()
-        await until(lambda: len(service._events._deferred) == 1)
-        workers.loaded.set()
-        await stays.expect(StreamReady)
-        await loading
-        assert metric(service, "sts_streams_active") == 1
-        await stays.client.disconnect()
-        await service.stop()
-
-    async def test_only_so_many_streams_wait_for_the_models(
-        self, workers: FakeWorkers, settings: Settings
-    ) -> None:
-        workers.loaded.clear()
-        service = Service(settings, workers)
-        await service.listen()
-        probe = await Probe(f"http://127.0.0.1:{service.port}").connect()
-        for number in range(4):
-            await probe.say("stream:init", init(f"s{number}"))
-        (error,) = await probe.expect(ErrorEvent)
-        assert (error.code, error.stream_id) == (ErrorCode.RATE_LIMIT, "s3")
-        await probe.client.disconnect()
-        await service.stop()
-
-    async def test_who_leaves_while_a_stream_opens_keeps_none(
-        self, opened: Probe, service: Service, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        closing, closed = asyncio.Event(), asyncio.Event()
-        (earlier,) = service._streams._streams.values()
-
-        async def close_slowly() -> None:
-            closing.set()
-            await closed.wait()
-
-        monkeypatch.setattr(earlier, "close", close_slowly)
-        await opened.say("stream:init", init())
-        await asyncio.wait_for(closing.wait(), 5)
-        leaving = asyncio.create_task(service._events.left(earlier.connection))
-        await asyncio.sleep(0)
-        closed.set()
-        await leaving
-        await until(lambda: metric(service, "sts_streams_active") == 0)
-
-    async def test_two_who_open_the_same_stream_leave_one_open(
-        self, opened: Probe, connect: Connect, service: Service
-    ) -> None:
-        rivals = [await connect() for _ in range(3)]
-        await asyncio.gather(*(rival.say("stream:init", init()) for rival in rivals))
-        for rival in rivals:
-            await rival.expect(StreamReady)
-        await until(lambda: metric(service, "sts_streams_active") == 1)
-        assert len(service._streams._closers) == 1
-        await asyncio.wait_for(service.stop(), 5)
-
-    async def test_a_stream_moves_to_the_connection_that_opens_it(
-        self, opened: Probe, connect: Connect
-    ) -> None:
-        successor = await connect()
-        await successor.say("stream:init", init())
-        await successor.expect(StreamReady)
-        await opened.client.disconnect()
-        await successor.say("fragment:data", fragment(0, level(0.6)))
-        (result,) = await successor.expect(FragmentProcessed)
-        assert result.transcript == "six"
-
-    async def test_garbage_packets_do_not_end_the_service(
-        self, opened: Probe, connect: Connect, service: Service
-    ) -> None:
-        raw = await connect()
-        for garbage in ("4{", "42", "42[]", "42[5]", "42[[1],2]", "49", "451-[", "zzz"):
-            await raw.client.eio.ws.send_str(garbage)
-        await until(lambda: metric(service, "sts_transport_errors_total") >= 6)
-        await opened.say("fragment:data", fragment(0, level(0.1)))
-        await opened.expect(FragmentProcessed)
-        assert (await get(service, "/health")).status_code == 200
-
-
-class TestKey:
-    @pytest.fixture
-    def settings(self) -> Settings:
-        return Settings.model_validate({**SETTINGS, "sts_api_key": "sesame"})
-
-    @pytest.mark.parametrize("namespace", ["/", OBSERVE_NAMESPACE])
-    @pytest.mark.parametrize("token", [None, "wrong", ""])
-    async def test_wrong_token(
-        self, connect: Connect, service: Service, token: str | None, namespace: str
-    ) -> None:
-        with pytest.raises(Rejected):
-            await connect(token=token, namespace=namespace)
-        assert metric(service, "sts_errors_total", code="AUTH_FAILED") == 1
-
-    async def test_the_refusal_names_its_code(self, service: Service) -> None:
-        client = socketio.AsyncClient(reconnection=False)
-        said: list[Any] = []
-        client.on("connect_error", said.append)
-        with pytest.raises(Rejected):
-            await client.connect(f"http://127.0.0.1:{service.port}", transports=["websocket"])
-        assert said[0]["data"]["code"] == "AUTH_FAILED"
-
-    async def test_right_token(self, connect: Connect) -> None:
-        probe = await connect(token="sesame")
-        await probe.say("stream:init", init())
-        await probe.expect(StreamReady)
-
-
-class TestObservers:
-    async def test_they_see_every_event_of_both_sides(
-        self, connect: Connect, service: Service
-    ) -> None:
-        observer = await connect(namespace=OBSERVE_NAMESPACE)
-        probe = await connect()
-        await until(lambda: metric(service, "sts_observers") == 1)
-        sent = fragment(0, level(0.1))
-        await probe.say("stream:init", init())
-        await probe.say("fragment:data", sent)
-        (result,) = await probe.expect(FragmentProcessed)
-        ack = {"fragment_id": str(sent.fragment_id), "status": "applied", "timestamp": 1}
-        await probe.say("fragment:ack", ack)
-        await probe.say("bad", b"\xff")
-        seen = await observer.expect_observed(8)
-        assert [(event.sender, event.event) for event in seen] == [
-            ("media", "stream:init"),
-            ("sts", "stream:ready"),
-            ("media", "fragment:data"),
-            ("sts", "fragment:ack"),
-            ("sts", "fragment:ack"),
-            ("sts", "fragment:processed"),
-            ("media", "fragment:ack"),
-            ("media", "bad"),
-        ]
-        assert {event.stream_id for event in seen[:7]} == {"s"}
-        assert seen[5].payload == result.wire()
-        assert seen[2].payload == sent.wire()
-
-    async def test_they_can_say_nothing(self, connect: Connect, service: Service) -> None:
-        observer = await connect(namespace=OBSERVE_NAMESPACE)
-        await observer.client.emit("stream:init", init().wire(), namespace=OBSERVE_NAMESPACE)
-        probe = await connect()
-        await probe.say("stream:init", init("other"))
-        await probe.expect(StreamReady)
-        assert metric(service, "sts_streams_active") == 1
-        assert metric(service, "sts_connections") == 1
-
-    async def test_one_that_does_not_read_is_let_go_and_holds_up_nobody(
-        self, connect: Connect, service: Service, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("sts_service.observe.BACKLOG_EVENTS", 4)
-        await connect(namespace=OBSERVE_NAMESPACE)
-        await until(lambda: metric(service, "sts_observers") == 1)
-        (backlog,) = service._observers._backlogs.values()
-        # A transport whose queue never empties is what a reader that stopped looks like.
-        (eio_socket,) = service._server.eio.sockets.values()
-        monkeypatch.setattr(eio_socket.queue, "join", asyncio.Event().wait)
-        probe = await connect()
-        await probe.say("stream:init", init())
-        for sequence in range(4):
-            await probe.say("fragment:data", fragment(sequence, level(0.1, 0.1)))
-        await probe.expect(FragmentProcessed, 4)
-        await until(lambda: metric(service, "sts_observers") == 0)
-        assert backlog.full()
-
-
-class TestHttp:
-    async def test_health_names_the_engines(self, service: Service) -> None:
-        response = await get(service, "/health")
-        body = response.json()
-        assert response.status_code == 200
-        assert body["status"] == "healthy"
-        assert body["profile"] == "fake"
-        assert body["models"] == {"asr": "level", "translation": "words", "tts": "hum"}
-        assert (await get(service, "/ready")).status_code == 200
-
-    async def test_metrics_count_what_happened(self, opened: Probe, service: Service) -> None:
-        for sequence, peak in enumerate((0.1, 0.95)):
-            await opened.say("fragment:data", fragment(sequence, level(peak)))
-        await opened.expect(FragmentProcessed, 2)
-        response = await get(service, "/metrics")
-        assert "text/plain" in response.headers["Content-Type"]
-        assert metric(service, "sts_fragments_received_total") == 2
-        assert metric(service, "sts_fragments_processed_total", status="success") == 1
-        assert metric(service, "sts_fragments_processed_total", status="failed") == 1
-        assert metric(service, "sts_fragment_processing_seconds_count") == 2
-        assert metric(service, "sts_stage_seconds_count", stage="tts") == 1
-        assert metric(service, "sts_errors_total", code="MODEL_ERROR") == 1
-        assert metric(service, "sts_streams_active") == 1
-        assert metric(service, "sts_connections") == 1
-
-
-async def test_stopping_answers_what_is_in_hand(
-    opened: Probe, workers: FakeWorkers, service: Service
-) -> None:
-    workers.gate.clear()
-    for sequence in range(5):
-        await opened.say("fragment:data", fragment(sequence, level(0.1)))
-    await opened.expect(FragmentAck, 5)
-    stopping = asyncio.create_task(service.stop())
-    await opened.say("fragment:data", fragment(5, level(0.1)))
-    (error,) = await opened.expect(ErrorEvent)
-    assert error.code is ErrorCode.QUEUE_FULL
-    assert (await get(service, "/health")).status_code == 503
-    workers.gate.set()
-    await opened.expect(FragmentProcessed, 5)
-    await stopping
-    assert workers.stopped
+        long = "\ud800" + "x" * 1_000_000
+        with capture_logs() as lines:
+            await opened.say("stream:init", {"stream_id": long, long: 1})
+            await opened.say("fragment:data", {"stream_id": long, "fragment_id": long})
+            await opened.say(long, {"stream_id": long})
+            errors = await opened.expect(ErrorEvent, 3)
+        assert {error.code for error in errors} == {ErrorCode.INVALID_CONFIG}
+        assert all(len(error.message) <= 500 for error in errors)
+        assert all(len(error.stream_id or "") == 200 for error in errors)
+        assert all(len(str(line)) < 1_500 for line in lines)

@@ -11,6 +11,7 @@ from socketio import AsyncServer
 from socketio.exceptions import ConnectionRefusedError as Rejection
 
 from services.contracts import OBSERVE_NAMESPACE, ErrorCode
+from sts_service.echo import clipped
 from sts_service.emitter import Emitter
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Description
@@ -21,12 +22,13 @@ from sts_service.observe import Observers
 from sts_service.pool import WorkerPool, Workers
 from sts_service.settings import Settings
 from sts_service.streams import Streams
-from sts_service.transport import transport_logger
+from sts_service.transport import count_refusals, http_logger, transport_logger
 
 _log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 GOODBYE_TIMEOUT_S = 1.0
+KEEPALIVE_S = 75
 PING_INTERVAL_S = 5
 PING_TIMEOUT_S = 5
 """A connection that was cut silently is noticed within interval and timeout together: 10 s."""
@@ -65,10 +67,15 @@ class Service:
         self._health = Health(self._engines, self.metrics)
         application = web.Application()
         application.add_routes(self._health.routes())
+        count_refusals(application, self.metrics)
         self._server.attach(application)
         self._wire()
         self._runner = web.AppRunner(
-            application, access_log=None, logger=logger, shutdown_timeout=GOODBYE_TIMEOUT_S
+            application,
+            access_log=None,
+            logger=http_logger(self.metrics),
+            shutdown_timeout=GOODBYE_TIMEOUT_S,
+            keepalive_timeout=KEEPALIVE_S,
         )
 
     @property
@@ -146,19 +153,24 @@ class Service:
         self._observers.leave(sid)
 
     async def _observer_spoke(self, event: str, sid: str, *_: Any) -> None:
-        _log.warning("observer_ignored", connection=sid, said=event)
+        _log.warning("observer_ignored", connection=sid, said=clipped(str(event)))
 
     def _authenticate(self, auth: Any) -> None:
         key = self._settings.sts_api_key
         if not key:
             return
         token = auth.get("token") if isinstance(auth, dict) else None
-        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), key.encode()):
+        if not isinstance(token, str) or not hmac.compare_digest(_bytes(token), _bytes(key)):
             code = ErrorCode.AUTH_FAILED
             self.metrics.errors.labels(code=code.value).inc()
             _log.warning("client_rejected", code=code.value)
             message = "the token is missing or wrong"
             raise Rejection(message, {"code": code.value, "retryable": code.retryable})
+
+
+def _bytes(secret: str) -> bytes:
+    # JSON may carry lone surrogates, and so may an environment variable that is not UTF-8.
+    return secret.encode("utf-8", "surrogatepass")
 
 
 async def serve(settings: Settings) -> int:

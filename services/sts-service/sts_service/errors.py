@@ -1,6 +1,7 @@
 """The one exception that ends in an ``error`` event."""
 
 from services.contracts import ErrorCode, Severity
+from sts_service.echo import MESSAGE_CHARACTERS, clipped
 
 
 class Refused(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
@@ -17,9 +18,9 @@ class Refused(Exception):  # noqa: N818 - what happened to the request, not a fa
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
-        self.stream_id = stream_id
-        self.fragment_id = fragment_id
+        self.message = clipped(message, MESSAGE_CHARACTERS)
+        self.stream_id = None if stream_id is None else clipped(stream_id)
+        self.fragment_id = None if fragment_id is None else clipped(fragment_id)
         self.severity = severity
 
 

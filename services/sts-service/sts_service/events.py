@@ -19,6 +19,7 @@ from services.contracts import (
     WireModel,
     parse_event,
 )
+from sts_service.echo import clipped
 from sts_service.emitter import Emitter
 from sts_service.engines.registry import Description
 from sts_service.errors import Refused, shutting_down
@@ -59,7 +60,7 @@ class Events:
 
     async def receive(self, event: str, sid: str, *arguments: Any) -> None:
         """Answer one event, whatever it is; a bad one with an ``error`` event."""
-        event = str(event)
+        event = clipped(str(event))
         payload = arguments[0] if len(arguments) == 1 else list(arguments)
         stream_id = _text(payload, "stream_id") or self._stream_of_ack(sid, event, payload)
         self._observers.saw("media", event, connection=sid, stream_id=stream_id, payload=payload)
@@ -176,7 +177,7 @@ class Events:
         _log.info(
             event.replace("stream:", "stream_") + "_asked",
             stream_id=control.stream_id,
-            reason=control.reason,
+            reason=None if control.reason is None else clipped(control.reason),
         )
         match event:
             case "stream:pause":
@@ -239,7 +240,7 @@ def _diagnosis(event: str, error: ValidationError) -> tuple[ErrorCode, str]:
 
 def _text(payload: Any, key: str) -> str | None:
     value = payload.get(key) if isinstance(payload, dict) else None
-    return value if isinstance(value, str) else None
+    return clipped(value) if isinstance(value, str) else None
 
 
 def _encoded_audio_chars(payload: Any) -> int:

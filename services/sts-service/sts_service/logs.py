@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from io import TextIOWrapper
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure_logging(level: str) -> None:
@@ -12,7 +14,10 @@ def configure_logging(level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(
+            # A frame's locals are audio, transcripts and keys.
+            ExceptionDictTransformer(show_locals=False, max_frames=20)
+        ),
     ]
     structlog.configure(
         processors=[
@@ -24,6 +29,9 @@ def configure_logging(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A line must not be lost for a character that UTF-8 cannot carry.
+        sys.stdout.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

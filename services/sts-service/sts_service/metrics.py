@@ -65,8 +65,11 @@ class Metrics:
         )
         self.transport_errors = Counter(
             "sts_transport_errors",
-            "Bytes received that are neither HTTP nor Socket.IO",
+            "Packets and requests that are no Socket.IO",
             registry=self.registry,
+        )
+        self.http_refused = Counter(
+            "sts_http_refused", "Requests that are no HTTP", registry=self.registry
         )
         for code in ErrorCode:
             self.errors.labels(code=code.value)

@@ -7,13 +7,38 @@ from typing import Any, Literal
 import structlog
 from socketio import AsyncServer
 
-from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT, ObservedEvent
+from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT
 from sts_service.metrics import Metrics
 
 _log = structlog.get_logger()
 
 BACKLOG_EVENTS = 128
+BACKLOG_BYTES = 64 * 1024 * 1024
 """How far an observer may fall behind before it is let go: a gap would be taken for silence."""
+
+_MAX_DEPTH = 32
+_NODE_BYTES = 8
+
+
+class _Backlog:
+    """What one observer was not sent yet: bounded in events, and in bytes from the second on."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[tuple[dict[str, Any], int]] = asyncio.Queue(BACKLOG_EVENTS)
+        self._bytes = 0
+
+    def put(self, observed: dict[str, Any], size_bytes: int) -> None:
+        """Add an event, or raise ``QueueFull``."""
+        if self._bytes and self._bytes + size_bytes > BACKLOG_BYTES:
+            raise asyncio.QueueFull
+        self._events.put_nowait((observed, size_bytes))
+        self._bytes += size_bytes
+
+    async def get(self) -> dict[str, Any]:
+        """Take the oldest event, waiting for it."""
+        observed, size_bytes = await self._events.get()
+        self._bytes -= size_bytes
+        return observed
 
 
 class Observers:
@@ -22,13 +47,13 @@ class Observers:
     def __init__(self, server: AsyncServer, metrics: Metrics) -> None:
         self._server = server
         self._metrics = metrics
-        self._backlogs: dict[str, asyncio.Queue[dict[str, Any]]] = {}
+        self._backlogs: dict[str, _Backlog] = {}
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._farewells: set[asyncio.Task[None]] = set()
 
     def join(self, sid: str) -> None:
         """Start repeating events to a new observer."""
-        self._backlogs[sid] = asyncio.Queue(maxsize=BACKLOG_EVENTS)
+        self._backlogs[sid] = _Backlog()
         self._pumps[sid] = asyncio.create_task(self._pump(sid, self._backlogs[sid]))
         self._metrics.observers.set(len(self._backlogs))
         _log.info("observer_joined", connection=sid)
@@ -51,26 +76,29 @@ class Observers:
         stream_id: str | None,
         payload: Any,
     ) -> None:
-        """Take note of one event on the wire; returns at once."""
+        """Take note of one event on the wire; returns at once, and never raises."""
         if not self._backlogs:
             return
-        observed = ObservedEvent(
-            sender=sender,
-            event=event,
-            connection=connection,
-            stream_id=stream_id,
-            timestamp=time.time_ns() // 1_000_000,
-            payload=_presentable(payload),
-        ).wire()
+        # By hand, and not by the model: what the client sent may be what no model can carry.
+        observed = {
+            "sender": sender,
+            "event": event,
+            "connection": connection,
+            "timestamp": time.time_ns() // 1_000_000,
+        }
+        if stream_id is not None:
+            observed["stream_id"] = stream_id
+        try:
+            observed["payload"] = _presentable(payload)
+            size_bytes = _size_bytes(observed)
+        except Exception:  # noqa: BLE001 - outermost edge: watching must not disturb what is watched
+            _log.exception("observe_failed", connection=connection, observed=event)
+            return
         for sid, backlog in list(self._backlogs.items()):
             try:
-                backlog.put_nowait(observed)
+                backlog.put(observed, size_bytes)
             except asyncio.QueueFull:
-                _log.warning("observer_too_slow", connection=sid, backlog=BACKLOG_EVENTS)
-                self.leave(sid)
-                farewell = asyncio.create_task(self._dismiss(sid))
-                self._farewells.add(farewell)
-                farewell.add_done_callback(self._farewells.discard)
+                self._let_go(sid)
 
     async def close(self) -> None:
         """Stop repeating."""
@@ -79,10 +107,17 @@ class Observers:
             self.leave(sid)
         await asyncio.gather(*pumps, *self._farewells, return_exceptions=True)
 
+    def _let_go(self, sid: str) -> None:
+        _log.warning("observer_too_slow", connection=sid)
+        self.leave(sid)
+        farewell = asyncio.create_task(self._dismiss(sid))
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+
     async def _dismiss(self, sid: str) -> None:
         await self._server.disconnect(sid, namespace=OBSERVE_NAMESPACE)
 
-    async def _pump(self, sid: str, backlog: asyncio.Queue[dict[str, Any]]) -> None:
+    async def _pump(self, sid: str, backlog: _Backlog) -> None:
         transport = self._server.eio.sockets[
             self._server.manager.eio_sid_from_sid(sid, OBSERVE_NAMESPACE)
         ]
@@ -93,14 +128,29 @@ class Observers:
             await self._server.emit(OBSERVED_EVENT, observed, to=sid, namespace=OBSERVE_NAMESPACE)
 
 
-def _presentable(payload: Any) -> Any:
+def _presentable(payload: Any, depth: int = 0) -> Any:
     """Return what JSON can carry: a client may have sent bytes where text belongs."""
     match payload:
+        case dict() | list() | tuple() if depth >= _MAX_DEPTH:
+            return f"<nested deeper than {_MAX_DEPTH}>"
         case dict():
-            return {str(key): _presentable(value) for key, value in payload.items()}
+            return {str(key): _presentable(value, depth + 1) for key, value in payload.items()}
         case list() | tuple():
-            return [_presentable(value) for value in payload]
+            return [_presentable(value, depth + 1) for value in payload]
         case bytes():
             return f"<{len(payload)} bytes>"
         case _:
             return payload
+
+
+def _size_bytes(value: Any) -> int:
+    match value:
+        case dict():
+            inside = sum(len(key) + _size_bytes(each) for key, each in value.items())
+        case list():
+            inside = sum(_size_bytes(each) for each in value)
+        case str():
+            inside = len(value)
+        case _:
+            inside = 0
+    return _NODE_BYTES + inside

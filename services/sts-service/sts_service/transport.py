@@ -1,35 +1,98 @@
 """What the transport libraries complain of: bytes that are neither HTTP nor Socket.IO."""
 
 import logging
+from types import TracebackType
 
 import structlog
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
+from sts_service.echo import clipped
 from sts_service.metrics import Metrics
 
 _log = structlog.get_logger()
 
+_SOCKETIO_PATH = "/socket.io"
+
+_ANSWERED_400 = frozenset({"_log_error_once", "handle_request"})
+"""Functions of Engine.IO whose complaints end in an answer, which is what is counted."""
+
 
 class _Complaints(logging.Handler):
+    """Socket.IO's and Engine.IO's errors: a client's garbage, or a crash of this service."""
+
     def __init__(self, metrics: Metrics) -> None:
         super().__init__(level=logging.ERROR)
         self._metrics = metrics
 
     def emit(self, record: logging.LogRecord) -> None:
         cause = record.exc_info[1] if record.exc_info else None
-        self._metrics.transport_errors.inc()
+        if cause is not None and _is_ours(cause.__traceback__):
+            _log.error("handler_crashed", said=record.getMessage(), exc_info=record.exc_info)
+            return
+        if record.funcName not in _ANSWERED_400:
+            self._metrics.transport_errors.inc()
         _log.warning(
             "transport_error",
-            said=record.getMessage(),
-            error=None if cause is None else f"{type(cause).__name__}: {cause}",
+            said=clipped(record.getMessage()),
+            error=None if cause is None else clipped(f"{type(cause).__name__}: {cause}"),
         )
 
 
-def transport_logger(metrics: Metrics) -> logging.Logger:
-    """Return a logger for those libraries: a stranger's garbage is one line, and counted.
+class _HttpComplaints(logging.Handler):
+    """The HTTP server's errors: what is no HTTP, or a crash of a handler."""
 
-    Their tracebacks show where a parser gave up. Errors of this service never get there: they
-    are caught where its handlers begin.
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = record.exc_info[1] if record.exc_info else None
+        if isinstance(cause, HttpProcessingError):
+            self._metrics.http_refused.inc()
+            _log.warning(
+                "http_refused",
+                remote=str(record.args[0]) if isinstance(record.args, tuple) else None,
+                error=type(cause).__name__,
+                reason=clipped(cause.message.partition("\n")[0]),
+            )
+        elif record.levelno >= logging.ERROR:
+            _log.error("http_failed", said=record.getMessage(), exc_info=record.exc_info)
+
+
+def transport_logger(metrics: Metrics) -> logging.Logger:
+    """Return a logger for Socket.IO: a stranger's garbage is one line, without a traceback.
+
+    Engine.IO says each kind of bad request once, so those are counted by ``count_refusals``.
     """
     logger = logging.Logger("sts_service.transport", level=logging.ERROR)
     logger.addHandler(_Complaints(metrics))
     return logger
+
+
+def http_logger(metrics: Metrics) -> logging.Logger:
+    """Return a logger for the HTTP server, which says at ``DEBUG`` that a first line is no HTTP."""
+    logger = logging.Logger("sts_service.http", level=logging.DEBUG)
+    logger.addHandler(_HttpComplaints(metrics))
+    return logger
+
+
+def count_refusals(application: web.Application, metrics: Metrics) -> None:
+    """Count every answer 400 of Engine.IO as a transport error."""
+
+    async def count(request: web.Request, response: web.StreamResponse) -> None:
+        if response.status == web.HTTPBadRequest.status_code and request.path.startswith(
+            _SOCKETIO_PATH
+        ):
+            metrics.transport_errors.inc()
+
+    application.on_response_prepare.append(count)
+
+
+def _is_ours(trace: TracebackType | None) -> bool:
+    package = __name__.partition(".")[0]
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
+            return True
+        trace = trace.tb_next
+    return False
