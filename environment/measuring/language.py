@@ -78,6 +78,16 @@ def is_spanish(text: str) -> bool:
     return language_of(text) == "es"
 
 
+def spell_spanish(number: int) -> str:
+    """Return `number` (0..99) in Spanish words without accents: 31 -> "treinta y uno"."""
+    ones = {value: word for word, value in reversed(_SPANISH_ONES.items())}
+    tens = {value: word for word, value in _SPANISH_TENS.items()}
+    if number in ones:
+        return ones[number]
+    ten, one = 10 * (number // 10), number % 10
+    return f"{tens[ten]} y {ones[one]}" if one else tens[ten]
+
+
 def spanish_numbers(text: str) -> tuple[int, ...]:
     """The numbers (0..99) a Spanish text names, in order: "treinta y uno, dos" -> 31, 2."""
     numbers: list[int] = []

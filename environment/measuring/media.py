@@ -7,7 +7,7 @@ import json
 import re
 import statistics
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ __all__ = [
     "StreamInfo",
     "StreamTimeline",
     "VideoPacket",
+    "keyframe_interval_s",
     "probe",
     "read_audio",
     "read_video_packets",
@@ -199,6 +200,12 @@ def read_video_packets(path: Path | str) -> list[VideoPacket]:
             for packet in container.demux(stream)
             if packet.size and packet.pts is not None and packet.dts is not None
         ]
+
+
+def keyframe_interval_s(packets: Sequence[VideoPacket]) -> float:
+    """The longest time from one keyframe to the next; ValueError with fewer than two."""
+    times_s = sorted(packet.pts_s for packet in packets if packet.keyframe)
+    return max(after - before for before, after in pairwise(times_s))
 
 
 def _hash_slices(packet: bytes, length_bytes: int | None) -> str:

@@ -31,7 +31,8 @@ class PictureMap:
 
     `missing` counts source pictures that are not in the output at all, `missing_head` those
     of them before its first; `repeated` output pictures that were shown before or are shown
-    again later, such as a held one; `out_of_order` those that come too early or too late;
+    again later, such as a held one, `repeated_late` those of them after the first picture that is
+    in its place; `out_of_order` those that come too early or too late;
     `foreign` those that are not in the source, such as re-encoded ones.
     """
 
@@ -40,6 +41,7 @@ class PictureMap:
     missing: int
     missing_head: int
     repeated: int
+    repeated_late: int
     out_of_order: int
     foreign: int
 
@@ -59,6 +61,12 @@ class PictureMap:
         offsets_s = self.output_s - self.source_s
         edge = _LOCAL_PICTURES
         return 1000 * float(np.median(offsets_s[-edge:]) - np.median(offsets_s[:edge]))
+
+    @property
+    def jitter_ms(self) -> float:
+        """By how much the picture that is furthest from its time is, against their median."""
+        offsets_s = self.output_s - self.source_s
+        return 1000 * float(np.max(np.abs(offsets_s - np.median(offsets_s))))
 
     def output_time(self, source_s: float, until_s: float) -> float | None:
         """Where in the output the source time `source_s` is shown.
@@ -93,8 +101,12 @@ def map_pictures(source: Sequence[VideoPacket], output: Sequence[VideoPacket]) -
         )
     kept = {output[at].slice_hash for at, _ in chain}
     positions = {at for at, _ in chain}
-    loose = [p for at, p in enumerate(output) if at not in positions and p.slice_hash in place]
-    repeated = sum(packet.slice_hash in kept for packet in loose)
+    loose = [
+        (at, packet.slice_hash in kept)
+        for at, packet in enumerate(output)
+        if at not in positions and packet.slice_hash in place
+    ]
+    repeated = [at for at, known in loose if known]
     there = {packet.slice_hash for packet in output}
     absent = [i for i, packet in enumerate(source) if packet.slice_hash not in there]
     pairs = sorted((source[there].pts_s, output[at].pts_s) for at, there in chain)
@@ -103,8 +115,9 @@ def map_pictures(source: Sequence[VideoPacket], output: Sequence[VideoPacket]) -
         output_s=np.array([output_s for _, output_s in pairs]),
         missing=len(absent),
         missing_head=sum(index < chain[0][1] for index in absent),
-        repeated=repeated,
-        out_of_order=len(loose) - repeated,
+        repeated=len(repeated),
+        repeated_late=sum(at > chain[0][0] for at in repeated),
+        out_of_order=len(loose) - len(repeated),
         foreign=sum(packet.slice_hash not in seen for packet in output),
     )
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,7 @@ def open_media(path: Path | str) -> Iterator[InputContainer]:
 
 @dataclass
 class _Run:
-    """Frames that follow each other without a gap."""
+    """Frames, shape (channels, samples) each, that follow each other without a gap."""
 
     first_s: float
     blocks: list[Samples] = field(default_factory=list)
@@ -88,7 +88,7 @@ class _Run:
     def add(self, block: Samples, at_s: float, rate_hz: int) -> None:
         self.starts_s.append(at_s - self.samples / rate_hz)
         self.blocks.append(block)
-        self.samples += len(block)
+        self.samples += block.shape[1]
 
     @property
     def start_s(self) -> float:
@@ -103,6 +103,25 @@ def read_audio(path: Path | str, rate: int = 48_000) -> AudioTrack:
     at `start_s + n / rate`. Encoder priming is dropped where the container declares it.
     Raises MediaUnreadable when there is no audio.
     """
+    return mix(read_channels(path, rate))
+
+
+def read_channels(path: Path | str, rate: int = 48_000) -> tuple[AudioTrack, ...]:
+    """Decode as `read_audio` does, but return each channel as a track of its own."""
+    planes, start_s, native_rate_hz = _lay_out(*_decode(path))
+    if native_rate_hz != rate:
+        planes = np.stack([soxr.resample(plane, native_rate_hz, rate, "HQ") for plane in planes])
+    return tuple(AudioTrack(np.asarray(plane, np.float32), start_s, rate) for plane in planes)
+
+
+def mix(channels: Sequence[AudioTrack]) -> AudioTrack:
+    """Mix channels of one recording, as `read_channels` returns them, to mono."""
+    samples = np.mean([channel.samples for channel in channels], axis=0, dtype=np.float32)
+    return AudioTrack(np.asarray(samples, np.float32), channels[0].start_s, channels[0].rate_hz)
+
+
+def _decode(path: Path | str) -> tuple[list[_Run], int]:
+    """Decode into runs; return them and the stream's own rate."""
     runs: list[_Run] = []
     with open_media(path) as container:
         if not container.streams.audio:
@@ -116,19 +135,16 @@ def read_audio(path: Path | str, rate: int = 48_000) -> AudioTrack:
                 for frame in packet.decode():
                     if frame.pts is None:
                         continue
-                    at_s = frame.pts * unit_s
                     planes = frame if frame.format.name == "fltp" else to_float.resample(frame)[0]
-                    block = planes.to_ndarray().mean(axis=0, dtype=np.float32)
-                    _append(runs, block, at_s, native_rate_hz)
+                    block = np.asarray(planes.to_ndarray(), np.float32)
+                    _append(runs, block, frame.pts * unit_s, native_rate_hz)
         except av.error.FFmpegError as cause:
             raise MediaUnreadable(f"the audio of {path} cannot be decoded: {cause}") from cause
     if not runs:
         raise MediaUnreadable(f"{path} has an audio stream without a single frame")
-    track = _lay_out(runs, native_rate_hz)
-    if native_rate_hz != rate:
-        resampled = soxr.resample(track.samples, native_rate_hz, rate, "HQ")
-        track = AudioTrack(np.asarray(resampled, np.float32), track.start_s, rate)
-    return track
+    if len({len(block) for run in runs for block in run.blocks}) > 1:
+        raise MediaUnreadable(f"the audio of {path} changes its number of channels")
+    return runs, native_rate_hz
 
 
 def _append(runs: list[_Run], block: Samples, at_s: float, rate_hz: int) -> None:
@@ -144,17 +160,18 @@ def _append(runs: list[_Run], block: Samples, at_s: float, rate_hz: int) -> None
     runs[-1].add(block, at_s, rate_hz)
 
 
-def _lay_out(runs: list[_Run], rate_hz: int) -> AudioTrack:
+def _lay_out(runs: list[_Run], rate_hz: int) -> tuple[Samples, float, int]:
+    """Join the runs: samples of shape (channels, samples), where they start, their rate."""
     start_s = runs[0].start_s
     placed: list[Samples] = []
     position = 0
     for run in runs:
-        samples = np.concatenate(run.blocks)
+        samples = np.concatenate(run.blocks, axis=1)
         wanted = round((run.start_s - start_s) * rate_hz)
         if wanted > position:
-            placed.append(np.zeros(wanted - position, np.float32))
+            placed.append(np.zeros((len(samples), wanted - position), np.float32))
             position = wanted
-        samples = samples[position - wanted :]
+        samples = samples[:, position - wanted :]
         placed.append(samples)
-        position += len(samples)
-    return AudioTrack(np.concatenate(placed), start_s, rate_hz)
+        position += samples.shape[1]
+    return np.concatenate(placed, axis=1), start_s, rate_hz
