@@ -5,6 +5,8 @@ Source: spec 021 (contract tests of US2 and US4, FR-033); event table in ``docs/
 
 from services.contracts.errors import ErrorCode, Severity, Stage
 from services.contracts.events import (
+    MAX_ID_CHARACTERS,
+    MAX_MESSAGE_CHARACTERS,
     AudioPayload,
     Backpressure,
     Capabilities,
@@ -29,6 +31,8 @@ from services.contracts.registry import CLIENT_EVENTS, SERVER_EVENTS, parse_even
 
 __all__ = [
     "CLIENT_EVENTS",
+    "MAX_ID_CHARACTERS",
+    "MAX_MESSAGE_CHARACTERS",
     "OBSERVED_EVENT",
     "OBSERVE_NAMESPACE",
     "SERVER_EVENTS",

@@ -60,6 +60,9 @@ def test_pcm_survives_the_wire(pcm: bytes) -> None:
         {"audio": {**_audio(), "duration_ms": 103}},
         {"audio": {**_audio(), "data_base64": "***"}},
         {"audio": {**_audio(), "data_base64": "AAA="}},
+        {"audio": {**_audio(), "data_base64": "****"}},
+        {"audio": {**_audio(), "data_base64": "A==="}},
+        {"audio": {**_audio(), "data_base64": "AA\n="}},
         {"audio": {**_audio(), "channels": 3}},
         {"audio": {**_audio(), "format": "mp3"}},
     ],
@@ -87,6 +90,18 @@ def test_success_needs_transcript_translation_and_audio() -> None:
             FragmentProcessed.model_validate({k: v for k, v in base.items() if k != part})
     with pytest.raises(ValidationError, match="without an error"):
         FragmentProcessed.model_validate({**base, "status": "failed"})
+    error = {"code": "MODEL_ERROR", "message": "deaf", "retryable": True}
+    FragmentProcessed.model_validate({**base, "status": "partial", "error": error})
+    with pytest.raises(ValidationError, match="success with an error"):
+        FragmentProcessed.model_validate({**base, "error": error})
+
+
+@pytest.mark.parametrize(("field", "limit"), [("message", 500), ("stream_id", 200)])
+def test_an_error_says_no_more_than_it_needs(field: str, limit: int) -> None:
+    base = {"code": "TIMEOUT", "message": "late", "severity": "error", "retryable": True}
+    parse_event("sts", "error", {**base, field: "x" * limit})
+    with pytest.raises(ValidationError, match=field):
+        parse_event("sts", "error", {**base, field: "x" * (limit + 1)})
 
 
 def test_each_side_may_only_send_its_own_events() -> None:

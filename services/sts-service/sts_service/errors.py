@@ -1,7 +1,7 @@
 """The one exception that ends in an ``error`` event."""
 
-from services.contracts import ErrorCode, Severity
-from sts_service.echo import MESSAGE_CHARACTERS, clipped
+from services.contracts import MAX_MESSAGE_CHARACTERS, ErrorCode, Severity
+from sts_service.echo import clipped
 
 
 class Refused(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
@@ -18,7 +18,7 @@ class Refused(Exception):  # noqa: N818 - what happened to the request, not a fa
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.message = clipped(message, MESSAGE_CHARACTERS)
+        self.message = clipped(message, MAX_MESSAGE_CHARACTERS)
         self.stream_id = None if stream_id is None else clipped(stream_id)
         self.fragment_id = None if fragment_id is None else clipped(fragment_id)
         self.severity = severity

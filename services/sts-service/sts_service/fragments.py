@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.contracts import (
+    MAX_MESSAGE_CHARACTERS,
     DubbedAudio,
     FragmentAck,
     FragmentError,
@@ -16,6 +17,7 @@ from services.contracts import (
     StageTimings,
     StreamConfig,
 )
+from sts_service.echo import clipped
 from sts_service.engines.registry import Description
 from sts_service.job import Outcome
 
@@ -95,7 +97,7 @@ def result_of(
         failure = outcome.failure
         error = FragmentError(
             code=failure.code,
-            message=failure.message,
+            message=clipped(failure.message, MAX_MESSAGE_CHARACTERS),
             stage=failure.stage,
             retryable=failure.retryable,
         )
