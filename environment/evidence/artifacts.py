@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from environment.runs.observer import Observation
+    from environment.runs.observations import Observation
     from environment.stack.topology import Topology
 
 LATEST: Final = "latest"

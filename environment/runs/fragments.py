@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.runs.observer import Observation
+from environment.runs.observations import Observation
 from services.contracts import AudioPayload, FragmentAck, FragmentData, FragmentProcessed
 
 FULL_SCALE = 32768.0

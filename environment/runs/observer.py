@@ -1,4 +1,4 @@
-"""Watching the wire: every Socket.IO event that sts-service received or sent, kept in order."""
+"""Watching the wire: every Socket.IO event that sts-service received or sent."""
 
 from __future__ import annotations
 
@@ -8,54 +8,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import socketio
-from pydantic import ValidationError
 
+from environment.runs.observations import Observation, Observations, Sender
 from environment.waiting import NotYet, wait_for
-from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT, ObservedEvent, parse_event
-
-Sender = Literal["media", "sts"]
+from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT
 
 CONNECT_TIMEOUT_S = 5.0
 RECONNECT_PAUSE_S = 0.3
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One event of the wire; ``violation`` says how its payload breaks the contract, if it does.
-
-    ``received_at``: Unix seconds at which the harness got it (``event.timestamp``, Unix
-    milliseconds, is when sts-service had it).
-    """
-
-    received_at: float
-    event: ObservedEvent
-    violation: str | None = None
-
-    @property
-    def at(self) -> float:
-        """When sts-service received or sent the event, in Unix seconds."""
-        return self.event.timestamp / 1000
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """The event's payload; empty where it was not an object."""
-        return self.event.payload if isinstance(self.event.payload, dict) else {}
-
-    @property
-    def audio_chars(self) -> int:
-        """How many characters of base64 audio the event carries: nearly all of its size."""
-        return sum(
-            len(str(audio.get("data_base64", "")))
-            for audio in (self.payload.get("audio"), self.payload.get("dubbed_audio"))
-            if isinstance(audio, dict)
-        )
 
 
 class Observer:
@@ -77,13 +41,8 @@ class Observer:
         self.url = url
         self._auth = {"token": api_key} if api_key else None
         self._socketio_path = socketio_path.strip("/")
-        self._keep_events = keep_events
-        self._keep_bytes = keep_bytes
+        self._seen = Observations(keep_events, keep_bytes)
         self._lock = threading.Lock()
-        self._kept: deque[Observation] = deque()
-        self._kept_bytes = 0
-        self._dropped = 0
-        self._malformed: deque[str] = deque(maxlen=100)
         self._outages: deque[tuple[float, float | None]] = deque(maxlen=1000)
         self._connected = threading.Event()
         self._last_error = "no attempt yet"
@@ -132,7 +91,7 @@ class Observer:
     @property
     def dropped(self) -> int:
         """How many of the oldest events were let go because a bound was reached."""
-        return self._dropped
+        return self._seen.dropped
 
     @property
     def outages(self) -> list[tuple[float, float | None]]:
@@ -149,16 +108,7 @@ class Observer:
         since: float = 0.0,
     ) -> list[Observation]:
         """Return the events seen so far that match, oldest first; ``since`` in Unix seconds."""
-        with self._lock:
-            kept = list(self._kept)
-        return [
-            seen
-            for seen in kept
-            if (stream_id is None or seen.event.stream_id == stream_id)
-            and (event is None or seen.event.event == event)
-            and (sender is None or seen.event.sender == sender)
-            and seen.received_at >= since
-        ]
+        return self._seen.events(stream_id, event, sender, since)
 
     def wait_for_event(
         self,
@@ -203,7 +153,7 @@ class Observer:
             for seen in self.events(stream_id, since=since)
             if seen.violation
         ]
-        return [*broken, *self._malformed]
+        return [*broken, *self._seen.malformed()]
 
     async def _watch(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -270,40 +220,4 @@ class Observer:
                     self._outages.append((time.time(), None))
 
     def _observed(self, data: object) -> None:
-        received_at = time.time()
-        try:
-            event = ObservedEvent.model_validate(data)
-        except ValidationError as error:
-            self._malformed.append(f"observed at {received_at:.3f}: {_in_one_line(error)}")
-            return
-        self._keep(Observation(received_at, event, _violation(event)))
-
-    def _keep(self, seen: Observation) -> None:
-        with self._lock:
-            self._kept.append(seen)
-            self._kept_bytes += seen.audio_chars
-            while len(self._kept) > self._keep_events or (
-                self._kept_bytes > self._keep_bytes and len(self._kept) > 1
-            ):
-                self._kept_bytes -= self._kept.popleft().audio_chars
-                self._dropped += 1
-
-
-def _violation(event: ObservedEvent) -> str | None:
-    try:
-        parse_event(event.sender, event.event, event.payload)
-    except KeyError:
-        return f"{event.sender} never sends {event.event}"
-    except ValidationError as error:
-        return _in_one_line(error)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _in_one_line(error: ValidationError) -> str:
-    # `include_input` would print a whole fragment's audio.
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'payload'}: {item['msg']}"
-        for item in error.errors(include_input=False, include_url=False, include_context=False)
-    )
+        self._seen.take(data, time.time())

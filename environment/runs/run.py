@@ -10,7 +10,7 @@ from typing import Any
 from environment.errors import HarnessError
 from environment.evidence.artifacts import iso_time, write_events, write_json
 from environment.runs.fragments import FragmentRecord, write_wav
-from environment.runs.observer import Observation
+from environment.runs.observations import Observation
 
 __all__ = ["FragmentRecord", "PipelineFailed", "PipelineRun"]
 

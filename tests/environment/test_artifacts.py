@@ -20,7 +20,7 @@ from environment.evidence.artifacts import (
     write_events,
     write_json,
 )
-from environment.runs.observer import Observation
+from environment.runs.observations import Observation
 from environment.stack.topology import Topology
 from services.contracts import ObservedEvent
 
