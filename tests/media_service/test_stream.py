@@ -25,19 +25,29 @@ from media_service.protocol import (
     Message,
     Opened,
     OutputConnected,
+    Publish,
     Released,
     Result,
     SegmentCut,
+    Stalled,
     Start,
 )
+from media_service.report import MAX_LISTED
 from media_service.settings import Settings
 from media_service.stream import DubbedStream
+from media_service.stream_report import Recorder
 from media_service.sts_client import StsClient
 from media_service.sts_errors import StsError, StsTimeoutError, StsUnavailableError
 from media_service.sts_stream import Fragment
 from media_service.supervisor import MAX_PAST_STREAMS, Supervisor, stream_id_for
 from media_service.worker_process import WorkerFrozenError, WorkerPool
 from services.contracts import DubbedAudio, FragmentProcessed
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media_service.stream.RESTART_PAUSE_S", 0.0)
+
 
 SOURCE = PublishedPath("live/a/in", "a", "source", 1000.0, ("H264", "MPEG-4 Audio"))
 FROZEN = object()
@@ -50,7 +60,7 @@ def cut(number: int, *, tail: bool = False) -> SegmentCut:
 
 
 def released(number: int, outcome: Any = "dubbed") -> Released:
-    return Released(number, time.time(), outcome, 6.0 * number + 0.1, 0.0)
+    return Released(number, time.time(), outcome, 6.0 * number + 0.1, 4.0)
 
 
 OPENING: Script = (
@@ -67,7 +77,10 @@ class FakeWorker:
         self.pid = 7
         self.exit_code: int | None = None
         self.commands: list[Command] = []
+        self.finished: Callable[[], None] = lambda: None
+        self.needed: Command | None = None
         self._script = list(script)
+        self._tails = {m.number for m in script if isinstance(m, SegmentCut) and m.tail}
         self._changed = asyncio.Condition()
 
     @property
@@ -83,12 +96,18 @@ class FakeWorker:
         if not self._script:
             return None
         message = self._script.pop(0)
+        if self.needed is not None:
+            async with asyncio.timeout(5), self._changed:
+                await self._changed.wait_for(lambda: self.needed in self.commands)
         if message is FROZEN:
+            await asyncio.sleep(0.01)
             raise WorkerFrozenError
-        if isinstance(message, Released):
+        if isinstance(message, Released) and message.number not in self._tails:
             number = message.number
             async with asyncio.timeout(5), self._changed:
                 await self._changed.wait_for(lambda: number in self.results)
+        if isinstance(message, Finished):
+            self.finished()
         return cast(Message, message)
 
     def kill(self) -> None:
@@ -111,6 +130,8 @@ class FakeSts:
         self._answer = answer
         self.applied_ids: list[object] = []
         self.closed = False
+        self.wait_from: tuple[int, asyncio.Event] | None = None
+        self.cancelled: list[int] = []
 
     async def open_stream(self, _: str) -> FakeSts:
         return self
@@ -119,6 +140,12 @@ class FakeSts:
         assert 29 < within_s <= 30
         told["sent"]()
         told["acked"]()
+        if self.wait_from is not None and fragment.number >= self.wait_from[0]:
+            try:
+                await self.wait_from[1].wait()
+            except asyncio.CancelledError:
+                self.cancelled.append(fragment.number)
+                raise
         return self._answer(fragment)
 
     async def applied(self, fragment_id: object) -> None:
@@ -151,6 +178,7 @@ class Trial:
         self, *scripts: Script, answer: Callable[[Fragment], FragmentProcessed] = answer
     ) -> None:
         self.workers = [FakeWorker(script) for script in scripts]
+        self.workers[-1].finished = self.source_ends
         self.metrics = Metrics()
         self.sts = FakeSts(answer)
         self._left = iter(self.workers)
@@ -162,6 +190,9 @@ class Trial:
             metrics=self.metrics,
             workers=cast(WorkerPool, self),
         )
+
+    def source_ends(self) -> None:
+        self.stream.still_published = False
 
     async def take(self) -> FakeWorker:
         return next(self._left)
@@ -183,6 +214,7 @@ async def test_a_stream_is_dubbed_and_reported() -> None:
             released(0),
             InputEnded("end_of_stream"),
             cut(1, tail=True),
+            released(1, "original"),
             Heartbeat(1.5, 30.0, 60_000_000, 0, 900, 1400, 1010.2, 1040.0, 30.03),
             Finished(1041.0),
         ]
@@ -195,6 +227,8 @@ async def test_a_stream_is_dubbed_and_reported() -> None:
     assert first.sent_at is not None
     assert first.released_at is not None
     assert (tail.fragment_id, tail.reason) == (None, "tail")
+    assert trial.value("fragments_fallback_total", reason="timeout") == 0
+    assert trial.value("segments_lost_total") == 0
     assert report.output is not None
     assert (report.output.delay_s, report.output.video_packets) == (7.3, 900)
     assert report.worker is not None
@@ -209,8 +243,7 @@ async def test_a_stream_is_dubbed_and_reported() -> None:
     assert isinstance(start, Start)
     assert start.input_url.endswith("/live/a/in")
     assert start.output_url.endswith("/live/a/out")
-    assert trial.value("av_skew_seconds", stream_id="a-1") == 0
-    trial.stream.forget()
+    assert first.skew_ms == 4.0
     assert trial.value("av_skew_seconds", stream_id="a-1") is None
 
 
@@ -260,17 +293,15 @@ async def test_a_frozen_worker_is_replaced_and_the_timeline_goes_on() -> None:
     assert (start.zero_s, start.first_number) == (0.0, 2)
 
 
-@pytest.mark.parametrize("gone", ["source", "input"])
-async def test_a_worker_is_not_replaced_once_there_is_nothing_to_read(gone: str) -> None:
-    trial = Trial([*OPENING, *([InputEnded("end_of_stream")] if gone == "input" else []), FROZEN])
-    trial.stream.still_published = gone != "source"
+async def test_a_worker_is_not_replaced_once_the_source_is_gone() -> None:
+    trial = Trial([*OPENING, FROZEN])
+    trial.stream.still_published = False
     await trial.run()
     assert trial.stream.report.state == "failed"
     assert trial.value("stream_failures_total", reason="worker_frozen") == 1
 
 
-async def test_a_worker_that_keeps_dying_fails_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("media_service.stream.RESTART_PAUSE_S", 0.0)
+async def test_a_worker_that_keeps_dying_fails_the_stream() -> None:
     trial = Trial(*([*OPENING] for _ in range(4)))
     await trial.run()
     assert trial.stream.report.error == "the worker process died"
@@ -283,6 +314,101 @@ async def test_a_stream_that_cannot_be_dubbed_fails_for_good() -> None:
     assert trial.stream.report.state == "failed"
     assert trial.stream.report.error == "audio track required for dubbing"
     assert trial.value("stream_failures_total", reason="no_audio") == 1
+
+
+async def test_a_source_that_stalled_is_dubbed_again() -> None:
+    stalled = [InputEnded("read_timeout"), Finished(1.0)]
+    beat = Heartbeat(1.0, 9.0, 1, 55, 90, 140, 1010.0, 1016.0, 6.0)
+    later = Heartbeat(1.0, 9.0, 1, 0, 80, 130, 1050.0, 1056.0, 48.0)
+    silent = [Hello(7), Failed("input_silent", "nothing came", True)]
+    trial = Trial(
+        [*OPENING, cut(0), OutputConnected(1010.0, 7.8), released(0), beat, *stalled],
+        *([silent] * 5),
+        [
+            *(Hello(8), Began(1045.0, 0.0, 3.0), cut(7), OutputConnected(1050.0, 7.9)),
+            *(released(7), later, Finished(2.0)),
+        ],
+    )
+    await trial.run()
+    report = trial.stream.report
+    assert (report.state, report.error, report.missed_head_s) == ("finished", None, 0.3)
+    assert [s.outcome for s in report.segments] == ["dubbed", "dubbed"]
+    assert report.output is not None
+    assert (report.output.video_packets, report.output.audio_packets) == (170, 270)
+    assert (report.output.first_packet_at, report.output.duration_s) == (1010.0, 48.0)
+    assert trial.value("worker_restarts_total") == 6
+    assert trial.value("waiting_video_bytes", stream_id="a-1") is None
+
+
+async def test_a_stream_that_leaves_nothing_to_a_second_worker_is_finished() -> None:
+    trial = Trial(
+        [*OPENING, cut(0), released(0), InputEnded("read_timeout"), Finished(1.0)],
+        [Hello(8), Failed("input_unreadable", "cannot open", False)],
+    )
+    running = asyncio.create_task(trial.run())
+    while len(trial.workers[1].commands) < 1:  # noqa: ASYNC110 - what is watched has no event
+        await asyncio.sleep(0)
+    trial.source_ends()
+    await running
+    assert (trial.stream.report.state, trial.stream.report.error) == ("finished", None)
+
+
+async def test_what_a_dead_worker_held_is_lost_and_not_counted_as_fallback() -> None:
+    never = asyncio.Event()
+    trial = Trial([*OPENING, cut(0), released(0), cut(1), cut(2), FROZEN])
+    trial.stream.still_published = False
+    trial.sts.wait_from = 1, never
+    await trial.run()
+    ends = [(s.outcome, s.reason) for s in trial.stream.report.segments]
+    assert ends == [("dubbed", None), ("lost", "lost"), ("lost", "lost")]
+    assert trial.value("segments_lost_total") == 2
+    assert trial.value("fragments_fallback_total", reason="timeout") == 0
+    assert trial.sts.cancelled == [1, 2]
+
+
+async def test_a_stop_is_not_lost_while_there_is_no_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial = Trial([*OPENING, FROZEN], [*OPENING, Finished(1.0)])
+    taking = asyncio.Event()
+    take = trial.take
+
+    async def slow_take() -> FakeWorker:
+        taking.set()
+        await asyncio.sleep(0.05)
+        return await take()
+
+    monkeypatch.setattr(trial, "take", slow_take)
+    running = asyncio.create_task(trial.run())
+    await taking.wait()
+    await trial.stream.stop()
+    await running
+    assert trial.workers[0].commands == []
+    assert trial.stream.report.state == "finished"
+
+
+async def test_an_output_begins_when_its_path_is_free() -> None:
+    trial = Trial([*OPENING, cut(0), released(0), Finished(1.0)])
+    trial.stream.path_free.clear()
+    trial.workers[0].needed = Publish()
+    running = asyncio.create_task(trial.run())
+    await asyncio.wait([running], timeout=0.1)
+    assert Publish() not in trial.workers[0].commands
+    trial.stream.path_free.set()
+    await running
+    assert trial.stream.report.state == "finished"
+
+
+async def test_lists_in_a_report_are_bounded() -> None:
+    report = Trial([]).stream.report
+    recorder = Recorder(report, pid=1, output_url="rtmp://a")
+    recorder.record(OutputConnected(1.0, 7.0))
+    for number in range(MAX_LISTED + 10):
+        recorder.record(cut(number))
+        recorder.record(Stalled(1.0, 0.5, 8.0))
+    assert report.output is not None
+    assert len(report.segments) == len(report.output.stalls) == MAX_LISTED
+    assert report.segments[-1].number == MAX_LISTED + 9
 
 
 class Scripted(WorkerPool):

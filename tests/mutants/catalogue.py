@@ -6,7 +6,7 @@ from tests.mutants.mutant import Edit, Mutant
 
 _US2: Final = "features/production/us2_full_pipeline.feature"
 _CLEAN_UP: Final = "features/production/clean_up.feature"
-_STREAM: Final = "services/media-service/media_service/stream.py"
+_DUBBING: Final = "services/media-service/media_service/segment_dubbing.py"
 _EGRESS: Final = "services/media-service/media_service/worker/egress.py"
 _OUTPUT: Final = "services/media-service/media_service/worker/output.py"
 _STS_PIPELINE: Final = "services/sts-service/sts_service/pipeline.py"
@@ -75,7 +75,7 @@ MUTANTS: Final = (
         story="media-service never sends the third segment to STS",
         edits=(
             Edit(
-                _STREAM,
+                _DUBBING,
                 "        if cut.tail or segment is None:\n            return\n        task =",
                 "        if cut.tail or segment is None or cut.number == 2:\n"
                 "            return\n        task =",

@@ -1,5 +1,7 @@
 """The service's Prometheus metrics (021, FR-044)."""
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _PROCESSING_BUCKETS_S = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 60)
@@ -12,7 +14,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         prefix = "media_service"
         self.fragments_sent = Counter(
-            f"{prefix}_fragments_sent", "Fragments sent to STS", registry=self.registry
+            f"{prefix}_fragments_sent",
+            "Fragments sent to STS, each counted once",
+            registry=self.registry,
         )
         self.fragments_processed = Counter(
             f"{prefix}_fragments_processed",
@@ -47,6 +51,25 @@ class Metrics:
             "Fragments sent and not answered",
             registry=self.registry,
         )
+        self.fragments_resent = Counter(
+            f"{prefix}_fragments_resent",
+            "Fragments sent once more, because STS wanted them later",
+            registry=self.registry,
+        )
+        self.segments_lost = Counter(
+            f"{prefix}_segments_lost",
+            "Segments that never went out, because their worker was gone",
+            registry=self.registry,
+        )
+        self.waiting_video_bytes = Gauge(
+            f"{prefix}_waiting_video_bytes",
+            "Bytes of video that wait for their sound",
+            ["stream_id"],
+            registry=self.registry,
+        )
+        self.http_refused = Counter(
+            f"{prefix}_http_refused", "Requests that could not be parsed", registry=self.registry
+        )
         self.av_skew = Gauge(
             f"{prefix}_av_skew_seconds",
             "Audio's lateness against the picture at the last segment's start",
@@ -80,6 +103,17 @@ class Metrics:
             self.fragments_fallback.labels(reason)
         for status in ("success", "partial", "failed"):
             self.fragments_processed.labels(status)
+
+    def set_skew(self, stream_id: str, skew_ms: float | None) -> None:
+        """Show a stream's last skew, where it is known."""
+        if skew_ms is not None:
+            self.av_skew.labels(stream_id).set(skew_ms / 1000)
+
+    def forget_stream(self, stream_id: str) -> None:
+        """Remove what is shown of one stream."""
+        for gauge in (self.av_skew, self.waiting_video_bytes):
+            with suppress(KeyError):
+                gauge.remove(stream_id)
 
     def text(self) -> bytes:
         """Return the exposition format."""

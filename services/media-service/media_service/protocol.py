@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+INPUT_SILENT = "input_silent"
+"""Why a worker failed whose source is there and sends nothing."""
 MAX_HEADER_BYTES = 1 << 20
 MAX_BLOB_BYTES = 64 << 20
 _LENGTHS = struct.Struct(">II")
@@ -31,6 +33,7 @@ class Start:
     ``ready_age_s`` says how long ago the source began, as the media server knows it.
     ``tracks`` is the number of tracks it knows of, 0 for unknown.
     ``zero_s`` and ``first_number`` continue an earlier worker's timeline; both are unset at first.
+    With ``hold_output`` nothing goes out before ``Publish``.
     """
 
     input_url: str
@@ -41,6 +44,12 @@ class Start:
     tracks: int = 0
     zero_s: float | None = None
     first_number: int = 0
+    hold_output: bool = False
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Supervisor to worker: the output path is free."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +126,13 @@ class OutputConnected:
 
 @dataclass(frozen=True)
 class Released:
-    """Worker: the first packet of a segment goes out."""
+    """Worker: the first packet of a segment has gone out; ``skew_ms`` over 0 for late sound."""
 
     number: int
     at: float
     outcome: Literal["dubbed", "original"]
     output_start_s: float
-    skew_ms: float
+    skew_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,7 @@ class Failed:
     retryable: bool
 
 
-Command = Start | Result | Stop
+Command = Start | Publish | Result | Stop
 Report = (
     Hello
     | Opened
@@ -195,7 +204,7 @@ Message = Command | Report
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        *(Start, Result, Stop),
+        *(Start, Publish, Result, Stop),
         *(Hello, Opened, Began, SegmentCut, InputEnded, OutputConnected, Released),
         *(Stalled, Heartbeat, Note, Finished, Failed),
     )

@@ -8,8 +8,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 StreamState = Literal["starting", "processing", "draining", "finished", "failed"]
-Outcome = Literal["pending", "dubbed", "original"]
-FallbackReason = Literal["timeout", "sts_unavailable", "sts_failed", "no_speech", "tail"]
+Outcome = Literal["pending", "dubbed", "original", "lost"]
+FallbackReason = Literal["timeout", "sts_unavailable", "sts_failed", "no_speech"]
+Reason = FallbackReason | Literal["tail", "lost"]
+MAX_LISTED = 1000
+"""Of a stream's segments and stalls the last ones are listed."""
 
 
 class ReportModel(BaseModel):
@@ -31,7 +34,10 @@ class InputReport(ReportModel):
 
 
 class SegmentReport(ReportModel):
-    """The life of one segment; ``reason`` says why it went out undubbed."""
+    """The life of one segment; ``reason`` says why it went out undubbed, or not at all.
+
+    ``skew_ms`` is how late the sound was against the picture; None where no picture was there.
+    """
 
     number: int
     fragment_id: str | None = None
@@ -43,7 +49,7 @@ class SegmentReport(ReportModel):
     processed_at: float | None = None
     released_at: float | None = None
     outcome: Outcome = "pending"
-    reason: FallbackReason | None = None
+    reason: Reason | None = None
     transcript: str | None = None
     translated_text: str | None = None
     processing_time_ms: int | None = None
@@ -109,4 +115,5 @@ class StreamReport(ReportModel):
 
     def segment(self, number: int) -> SegmentReport | None:
         """Return the segment of that number, if it is known."""
-        return next((known for known in self.segments if known.number == number), None)
+        newest_first = reversed(self.segments)
+        return next((known for known in newest_first if known.number == number), None)

@@ -1,18 +1,16 @@
-"""One stream's life: its worker process, its segments' way to STS and back, its report."""
+"""One stream's life: its workers, one after the other, and its report."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Literal
-from uuid import UUID
 
-from media_service.audio_format import CHANNELS, SAMPLE_RATE_HZ
 from media_service.discovery import PublishedPath
 from media_service.logs import get_logger
 from media_service.metrics import Metrics
 from media_service.protocol import (
+    INPUT_SILENT,
     Failed,
     Finished,
     Heartbeat,
@@ -20,24 +18,25 @@ from media_service.protocol import (
     Message,
     Note,
     OutputConnected,
+    Publish,
     Released,
-    Result,
     SegmentCut,
     Start,
     Stop,
 )
-from media_service.report import FallbackReason, SegmentReport, StreamReport
+from media_service.redaction import redacted
+from media_service.report import StreamReport
+from media_service.segment_dubbing import SegmentDubbing
 from media_service.settings import Settings
-from media_service.stream_report import record
+from media_service.stream_report import Recorder
 from media_service.sts_client import StsClient
-from media_service.sts_errors import StsError
-from media_service.sts_stream import Fragment, StsStream
+from media_service.sts_stream import StsStream
 from media_service.worker_process import WorkerFrozenError, WorkerPool, WorkerProcess
-from services.contracts import FragmentProcessed
 
 MAX_RESTARTS = 3
+"""How many workers in a row may end without having sent anything out."""
 RESTART_PAUSE_S = 0.5
-LAST_WORDS_S = 1.0
+_NOTHING_TO_READ = (INPUT_SILENT, "input_unreadable", "input_too_short", "input_broken")
 _log = get_logger()
 
 
@@ -49,12 +48,16 @@ class _End:
     reason: str = ""
     message: str = ""
     retryable: bool = False
+    fruitful: bool = False
+    """Whether it has sent anything out."""
 
 
 class DubbedStream:
     """One publication of one input path, until its output has ended or it has failed.
 
-    ``still_published`` says whether the source is there still: a worker is replaced only then.
+    ``still_published`` says whether the source is there still: as long as it is, a worker that
+    ends is followed by another. While ``path_free`` is not set, an earlier stream has the output
+    path and nothing goes out.
     """
 
     def __init__(
@@ -69,13 +72,14 @@ class DubbedStream:
     ) -> None:
         self.source = source
         self.still_published = True
+        self.path_free = asyncio.Event()
+        self.path_free.set()
         self._settings = settings
         self._sts = sts
         self._metrics = metrics
         self._workers = workers
         self._worker: WorkerProcess | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._input_ended = False
+        self._stopping = asyncio.Event()
         self._end: _End | None = None
         self._log = _log.bind(stream_id=stream_id)
         self.report = StreamReport(
@@ -91,28 +95,15 @@ class DubbedStream:
         """Carry the stream to its end; never raises but for cancellation."""
         self._log.info("stream_detected", path=self.source.path, tracks=self.source.tracks)
         sts_stream = await self._sts.open_stream(self.report.stream_id)
-        restarts = 0
         try:
-            while True:
-                end = await self._work(sts_stream)
-                again = end.retryable and self.still_published and not self._input_ended
-                if end.ok or not again or restarts == MAX_RESTARTS:
-                    break
-                restarts += 1
-                self._metrics.worker_restarts.inc()
-                self._log.warning("worker_replaced", reason=end.reason, restart=restarts)
-                await asyncio.sleep(RESTART_PAUSE_S)
-            if end.ok and self._tasks:
-                # The last segment's acknowledgement is still on its way.
-                await asyncio.wait(self._tasks, timeout=LAST_WORDS_S)
-            self._conclude(end)
+            self._conclude(await self._carry(sts_stream))
         finally:
-            for task in self._tasks:
-                task.cancel()
+            self.forget()
             await sts_stream.close()
 
     async def stop(self) -> None:
         """End the input here; what has been read still goes out."""
+        self._stopping.set()
         if self._worker is not None:
             await self._worker.send(Stop())
 
@@ -124,27 +115,87 @@ class DubbedStream:
 
     def forget(self) -> None:
         """Remove what the metrics hold of this stream."""
-        try:
-            self._metrics.av_skew.remove(self.report.stream_id)
-        except KeyError:
-            return
+        self._metrics.forget_stream(self.report.stream_id)
+
+    async def _carry(self, sts_stream: StsStream) -> _End:
+        """Have one worker after the other carry the stream; return how the last one ended."""
+        restarts = 0
+        finished: _End | None = None
+        while True:
+            end = await self._work(sts_stream)
+            finished = end if end.ok else finished
+            restarts = 0 if end.fruitful else restarts
+            again = end.ok or end.retryable or (finished is not None and _found_nothing(end))
+            if not again or restarts == MAX_RESTARTS or not await self._goes_on():
+                break
+            if end.reason != INPUT_SILENT:
+                restarts += 1
+            self._metrics.worker_restarts.inc()
+            self._log.warning("worker_replaced", reason=end.reason or "input_ended")
+        if finished is not None and not self.still_published and _found_nothing(end):
+            # There was nothing left for the last worker: the stream ended with the one before.
+            return finished
+        return end
+
+    async def _goes_on(self) -> bool:
+        """Whether the source is there still, a moment later, and wanted."""
+        if self.still_published:
+            try:
+                async with asyncio.timeout(RESTART_PAUSE_S):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pass
+        return self.still_published and not self._stopping.is_set()
 
     async def _work(self, sts_stream: StsStream) -> _End:
-        worker = self._worker = await self._workers.take()
         try:
-            await worker.send(self._start())
-            end = self._end or await self._listen(worker, sts_stream)
+            worker = self._worker = await self._workers.take()
+        except OSError as error:
+            return _End(False, "worker_not_started", f"no worker process: {error}", retryable=True)
+        dubbing = SegmentDubbing(
+            worker,
+            sts_stream,
+            within_s=self._settings.fragment_timeout_s,
+            metrics=self._metrics,
+            log=self._log,
+        )
+        try:
+            end = await self._converse(worker, dubbing)
         except WorkerFrozenError:
             self._log.error("worker_frozen", pid=worker.pid)
             worker.kill()
-            end = _End(ok=False, reason="worker_frozen", message="worker froze", retryable=True)
+            end = _End(False, "worker_frozen", "worker froze", retryable=True)
+        except asyncio.CancelledError:
+            worker.kill()
+            raise
         finally:
             self._worker = None
+            await dubbing.close()
             exit_code = await worker.close()
             if self.report.worker is not None:
                 self.report.worker.exit_code = exit_code
         self._log.info("worker_exited", pid=worker.pid, exit_code=exit_code)
-        return self._end or end
+        end = self._end or end
+        return _End(end.ok, end.reason, end.message, end.retryable, dubbing.released > 0)
+
+    async def _converse(self, worker: WorkerProcess, dubbing: SegmentDubbing) -> _End:
+        if self._stopping.is_set():
+            return _End(ok=True)
+        if self._end is not None:
+            return self._end
+        await worker.send(self._start())
+        publishing = asyncio.create_task(self._publish(worker))
+        try:
+            end = await self._listen(worker, dubbing)
+        finally:
+            publishing.cancel()
+        if end.ok:
+            await dubbing.last_words()
+        return end
+
+    async def _publish(self, worker: WorkerProcess) -> None:
+        await self.path_free.wait()
+        await worker.send(Publish())
 
     def _start(self) -> Start:
         age_s = 0.0 if self.source.ready_at is None else time.time() - self.source.ready_at
@@ -158,17 +209,24 @@ class DubbedStream:
             tracks=len(self.source.tracks),
             zero_s=self.report.time_zero_s,
             first_number=0 if last is None else last + 1,
+            hold_output=True,
         )
 
-    async def _listen(self, worker: WorkerProcess, sts_stream: StsStream) -> _End:
+    async def _listen(self, worker: WorkerProcess, dubbing: SegmentDubbing) -> _End:
         end = _End(False, "worker_died", "the worker process died", retryable=True)
+        output_url = redacted(self._settings.output_url(self.source.output_path))
+        recorder = Recorder(self.report, pid=worker.pid, output_url=output_url)
         while (message := await worker.receive()) is not None:
-            record(self.report, message, pid=worker.pid, output_url=self._output_url)
+            recorder.record(message)
             match message:
                 case SegmentCut():
-                    self._take_segment(message, worker, sts_stream)
+                    dubbing.take_cut(message, self.report.segment(message.number))
                 case Released():
-                    self._take_release(message, sts_stream)
+                    dubbing.take_release(message)
+                    self._metrics.set_skew(self.report.stream_id, message.skew_ms)
+                case Heartbeat():
+                    gauge = self._metrics.waiting_video_bytes.labels(self.report.stream_id)
+                    gauge.set(message.waiting_video_bytes)
                 case Finished():
                     end = _End(ok=True)
                 case Failed():
@@ -177,123 +235,21 @@ class DubbedStream:
                     self._note(message)
         return end
 
-    @property
-    def _output_url(self) -> str:
-        return self._settings.output_url(self.source.output_path)
-
     def _note(self, message: Message) -> None:
         match message:
             case InputEnded():
-                self._input_ended = True
                 self._log.info("input_ended", reason=message.reason)
             case OutputConnected():
                 self._log.info("output_connected", delay_s=round(message.delay_s, 3))
             case Note():
                 getattr(self._log, message.level)(message.event, **message.detail)
-            case Heartbeat():
-                return
             case _:
                 self._log.info("worker_reported", report=repr(message))
 
-    def _take_segment(self, cut: SegmentCut, worker: WorkerProcess, sts_stream: StsStream) -> None:
-        self._log.info(
-            "segment_cut",
-            number=cut.number,
-            start_s=cut.start_s,
-            duration_s=round(cut.duration_s, 3),
-            tail=cut.tail,
-        )
-        segment = self.report.segment(cut.number)
-        if cut.tail or segment is None:
-            return
-        task = asyncio.create_task(self._dub(cut, segment, worker, sts_stream))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _dub(
-        self,
-        cut: SegmentCut,
-        segment: SegmentReport,
-        worker: WorkerProcess,
-        sts_stream: StsStream,
-    ) -> None:
-        fragment = Fragment(cut.number, cut.start_s, cut.cut_at, cut.pcm)
-        segment.fragment_id = str(fragment.fragment_id)
-
-        def sent() -> None:
-            segment.sent_at = segment.sent_at or time.time()
-            self._log.info("fragment_sent", number=cut.number, fragment_id=segment.fragment_id)
-
-        def acked() -> None:
-            segment.acked_at = time.time()
-
-        within_s = max(0.0, self._settings.fragment_timeout_s - (time.time() - cut.cut_at))
-        try:
-            result = await sts_stream.dub(fragment, within_s=within_s, sent=sent, acked=acked)
-        except StsError as error:
-            self._log.warning("fragment_not_dubbed", number=cut.number, error=str(error))
-            answer: Result = _original(cut.number)
-            reason: FallbackReason | None = error.reason
-        else:
-            answer, reason = self._take_result(segment, result)
-        segment.reason = reason
-        if reason is not None:
-            self._metrics.fragments_fallback.labels(reason).inc()
-        await worker.send(answer)
-
-    def _take_result(
-        self, segment: SegmentReport, result: FragmentProcessed
-    ) -> tuple[Result, FallbackReason | None]:
-        segment.processed_at = time.time()
-        segment.processing_time_ms = result.processing_time_ms
-        segment.transcript = result.transcript
-        segment.translated_text = result.translated_text
-        self._log.info(
-            "fragment_processed",
-            number=segment.number,
-            fragment_id=segment.fragment_id,
-            status=result.status,
-            transcript=result.transcript,
-            translated_text=result.translated_text,
-            processing_time_ms=result.processing_time_ms,
-            error=None if result.error is None else result.error.wire(),
-        )
-        audio = result.dubbed_audio
-        if result.status == "failed" or audio is None:
-            return _original(segment.number), "sts_failed"
-        if result.status == "success" and not (result.transcript or "").strip():
-            return _original(segment.number), "no_speech"
-        return (
-            Result(segment.number, "dubbed", audio.sample_rate_hz, audio.channels, audio.pcm()),
-            None,
-        )
-
-    def _take_release(self, released: Released, sts_stream: StsStream) -> None:
-        self._metrics.av_skew.labels(self.report.stream_id).set(released.skew_ms / 1000)
-        segment = self.report.segment(released.number)
-        if segment is None:
-            return
-        if released.outcome == "original" and segment.reason is None:
-            # The worker's own time limit was over before the supervisor's word reached it.
-            segment.reason = "timeout"
-            self._metrics.fragments_fallback.labels("timeout").inc()
-        self._log.info(
-            "segment_released",
-            number=released.number,
-            outcome=released.outcome,
-            reason=segment.reason,
-            skew_ms=round(released.skew_ms, 3),
-        )
-        if released.outcome == "dubbed" and segment.fragment_id is not None:
-            task = asyncio.create_task(sts_stream.applied(UUID(segment.fragment_id)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
     def _conclude(self, end: _End) -> None:
-        state: Literal["finished", "failed"] = "finished" if end.ok else "failed"
         self.report.finished_at = time.time()
-        self.report.error = None if end.ok else end.message
-        self.report.state = state
+        self.report.error = None if end.ok else redacted(end.message)
+        self.report.state = "finished" if end.ok else "failed"
         if end.ok:
             self._log.info("stream_finished", segments=len(self.report.segments))
         else:
@@ -301,5 +257,5 @@ class DubbedStream:
             self._log.error("stream_failed", reason=end.reason, error=end.message)
 
 
-def _original(number: int) -> Result:
-    return Result(number, "original", SAMPLE_RATE_HZ, CHANNELS)
+def _found_nothing(end: _End) -> bool:
+    return end.reason in _NOTHING_TO_READ and not end.fruitful

@@ -14,7 +14,7 @@ from media_service.logs import get_logger
 from media_service.metrics import Metrics
 from media_service.settings import Settings
 from media_service.sts_stream import StsStream
-from services.contracts import ErrorEvent, StreamConfig, WireModel, parse_event
+from services.contracts import ErrorEvent, FragmentProcessed, StreamConfig, WireModel, parse_event
 
 CONNECT_TIMEOUT_S = 5.0
 SHUT_TIMEOUT_S = 1.0
@@ -24,6 +24,16 @@ STARTUP_PROBE_S = 0.5
 SLOW_PROBE_FACTOR = 16
 """The slow probing's interval, in units of the first reconnection's wait."""
 MAX_MESSAGE_BYTES = 16 << 20
+_CONNECT_ERRORS = (
+    socketio.exceptions.SocketIOError,
+    aiohttp.ClientError,
+    OSError,
+    # What the library makes of a handshake that is none.
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 _log = get_logger()
 
 
@@ -41,6 +51,9 @@ class StsClient:
         self._session: aiohttp.ClientSession | None = None
         self._lost = asyncio.Event()
         self._streams: dict[str, StsStream] = {}
+        self._was_connected = False
+        self._refusal: str | None = None
+        self._unreachable: str | None = None
         self.given_up = asyncio.Event()
         self.connected = False
 
@@ -112,15 +125,13 @@ class StsClient:
             _log.warning("sts_reconnecting", attempt=attempt, attempts=attempts, delay_s=delay_s)
             await asyncio.sleep(delay_s)
             if await self._connect():
-                self._metrics.sts_reconnects.inc()
                 return
         _log.error("sts_given_up", url=self.url, attempts=attempts)
         self.given_up.set()
         while True:
             await asyncio.sleep(base_s * SLOW_PROBE_FACTOR)
             if await self._connect():
-                break
-        self._metrics.sts_reconnects.inc()
+                return
 
     async def _connect(self) -> bool:
         # Given a session of its own, the library leaves closing it to us; its own it may leak.
@@ -133,6 +144,7 @@ class StsClient:
             websocket_extra_options={"max_msg_size": MAX_MESSAGE_BYTES},
         )
         client.on("disconnect", self._on_disconnect)
+        client.on("connect_error", self._on_refusal)
         client.on("*", self._on_event)
         api_key = self._settings.sts_api_key
         try:
@@ -144,10 +156,13 @@ class StsClient:
                     socketio_path=self._settings.sts_socketio_path.strip("/"),
                     wait_timeout=CONNECT_TIMEOUT_S,
                 )
-        except (socketio.exceptions.SocketIOError, OSError, ValueError) as error:
-            _log.info("sts_unreachable", url=self.url, error=str(error))
+        except _CONNECT_ERRORS as error:
+            self._tell_unreachable(error)
             await _shut(client, session)
             return False
+        if self._was_connected:
+            self._metrics.sts_reconnects.inc()
+        self._was_connected, self._unreachable = True, None
         self._lost.clear()
         self._socket, self._session, self.connected = client, session, True
         self.given_up.clear()
@@ -160,6 +175,18 @@ class StsClient:
             self._lost.set()
         return True
 
+    def _tell_unreachable(self, error: Exception) -> None:
+        """Log why there is no connection, once as long as it stays the same."""
+        refusal, self._refusal = self._refusal, None
+        cause = refusal or str(error) or repr(error)
+        if cause == self._unreachable:
+            return
+        self._unreachable = cause
+        if refusal is not None:
+            _log.error("sts_refused", url=self.url, error=refusal)
+        else:
+            _log.warning("sts_unreachable", url=self.url, error=cause)
+
     async def _drop(self) -> None:
         client, self._socket = self._socket, None
         session, self._session = self._session, None
@@ -169,6 +196,11 @@ class StsClient:
             stream.detach()
         if client is not None and session is not None:
             await _shut(client, session)
+
+    async def _on_refusal(self, detail: object = None) -> None:
+        if isinstance(detail, dict):
+            # The server's own word; without one the connection itself has failed.
+            self._refusal = str(detail.get("message") or "the connection was refused")[:200]
 
     async def _on_disconnect(self, reason: str | None = None) -> None:
         _log.warning("sts_disconnected", url=self.url, reason=str(reason))
@@ -191,6 +223,14 @@ class StsClient:
         owners = [known for known in self._streams.values() if known.owns(parsed)]
         for owner in owners:
             await owner.take(parsed)
+        if not owners and isinstance(parsed, FragmentProcessed):
+            self._metrics.results_late.inc()
+            _log.warning(
+                "fragment_late",
+                stream_id=parsed.stream_id,
+                fragment_id=str(parsed.fragment_id),
+                sequence_number=parsed.sequence_number,
+            )
         if not owners and isinstance(parsed, ErrorEvent):
             _log.error("sts_error", code=parsed.code, message=parsed.message)
 

@@ -43,7 +43,8 @@ RETRY_S = 0.5
 PAUSE_S = 5.0
 SLOW_DOWN_S = 0.5
 """What backpressure means where it recommends no delay of its own."""
-COMPLETE_TIMEOUT_S = 5.0
+COMPLETE_TIMEOUT_S = 1.0
+"""How long the server's last word is waited for: every result is there already."""
 _log = get_logger()
 
 
@@ -71,6 +72,7 @@ class Fragment:
 class _Exchange:
     fragment: Fragment
     sent_at: float
+    acked: Callable[[], None]
     acknowledged: asyncio.Future[None]
     answer: asyncio.Future[FragmentProcessed]
 
@@ -102,10 +104,13 @@ class StsStream:
         self._exchanges: dict[UUID, _Exchange] = {}
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._closing = False
         self._completed = asyncio.Event()
 
     async def attach(self) -> None:
         """Open the stream, or resume it, on a new connection."""
+        if self._closing:
+            return
         self._max_inflight = None
         self._held_until = 0.0
         self._init_at = time.monotonic()
@@ -126,6 +131,8 @@ class StsStream:
         for exchange in self._exchanges.values():
             exchange.fail(StsUnavailableError("STS went away"))
         self._wake.set()
+        # What was asked on the lost connection is not answered any more.
+        self._completed.set()
 
     async def dub(
         self,
@@ -137,13 +144,13 @@ class StsStream:
     ) -> FragmentProcessed:
         """Have one fragment dubbed; calls must be made in the order of their numbers.
 
-        Raises ``StsUnavailableError``, ``StsTimeoutError`` or ``StsFailedError``.
+        ``sent`` is called at each sending, ``acked`` at the acknowledgement. Raises
+        ``StsUnavailableError``, ``StsTimeoutError`` or ``StsFailedError``.
         """
         try:
             async with asyncio.timeout(within_s):
                 async with self._turn:
-                    exchange = await self._hand_over(fragment, sent)
-                acked()
+                    exchange = await self._hand_over(fragment, sent, acked)
                 return await exchange.answer
         except TimeoutError:
             raise StsTimeoutError(f"no result within {within_s:.1f} s") from None
@@ -156,6 +163,8 @@ class StsStream:
 
     async def close(self) -> None:
         """End the stream with STS and see its last word, for ``COMPLETE_TIMEOUT_S`` at most."""
+        self._closing = True
+        self._completed.clear()
         try:
             if self._max_inflight is not None and await self._wire.emit(
                 "stream:end", StreamControl(stream_id=self.stream_id)
@@ -207,7 +216,9 @@ class StsStream:
                 await self._take_error(event)
         self._wake.set()
 
-    async def _hand_over(self, fragment: Fragment, sent: Callable[[], None]) -> _Exchange:
+    async def _hand_over(
+        self, fragment: Fragment, sent: Callable[[], None], acked: Callable[[], None]
+    ) -> _Exchange:
         data = FragmentData(
             fragment_id=fragment.fragment_id,
             stream_id=self.stream_id,
@@ -218,24 +229,33 @@ class StsStream:
             ),
             metadata={"pts_ns": round(1e9 * fragment.start_s)},
         )
+        counter = self._metrics.fragments_sent
         while True:
             await self._until_free()
-            exchange = self._begin(fragment)
+            exchange = self._begin(fragment, acked)
             if not await self._wire.emit("fragment:data", data):
                 raise StsUnavailableError("STS is not connected")
             sent()
-            self._metrics.fragments_sent.inc()
-            self._next_sequence = fragment.number + 1
+            counter.inc()
+            counter = self._metrics.fragments_resent
             try:
                 await asyncio.wait([exchange.acknowledged], timeout=ACK_TIMEOUT_S)
                 if exchange.acknowledged.done():
                     exchange.acknowledged.result()
+                else:
+                    _log.warning(
+                        "fragment_unacknowledged",
+                        stream_id=self.stream_id,
+                        fragment_id=str(fragment.fragment_id),
+                        waited_s=ACK_TIMEOUT_S,
+                    )
             except StsFailedError as error:
                 if not error.retryable:
                     raise
                 self._forget(fragment)
                 await asyncio.sleep(RETRY_S)
             else:
+                self._next_sequence = fragment.number + 1
                 return exchange
 
     async def _until_free(self) -> None:
@@ -259,9 +279,11 @@ class StsStream:
                 else READY_TIMEOUT_S,
             )
 
-    def _begin(self, fragment: Fragment) -> _Exchange:
+    def _begin(self, fragment: Fragment, acked: Callable[[], None]) -> _Exchange:
         loop = asyncio.get_running_loop()
-        exchange = _Exchange(fragment, time.monotonic(), loop.create_future(), loop.create_future())
+        exchange = _Exchange(
+            fragment, time.monotonic(), acked, loop.create_future(), loop.create_future()
+        )
         self._exchanges[fragment.fragment_id] = exchange
         self._metrics.inflight.inc()
         return exchange
@@ -273,7 +295,10 @@ class StsStream:
 
     def _take_ack(self, ack: FragmentAck) -> None:
         exchange = self._exchanges.get(ack.fragment_id)
-        if exchange is not None and not exchange.acknowledged.done():
+        if exchange is None:
+            return
+        exchange.acked()
+        if not exchange.acknowledged.done():
             exchange.acknowledged.set_result(None)
 
     async def _take_result(self, result: FragmentProcessed) -> None:
@@ -286,6 +311,17 @@ class StsStream:
                 fragment_id=str(result.fragment_id),
                 sequence_number=result.sequence_number,
             )
+            return
+        if result.sequence_number != exchange.fragment.number:
+            self._metrics.wire_violations.inc()
+            _log.error(
+                "fragment_mismatched",
+                stream_id=self.stream_id,
+                fragment_id=str(result.fragment_id),
+                expected=exchange.fragment.number,
+                sequence_number=result.sequence_number,
+            )
+            self.refuse(result.fragment_id)
             return
         self._metrics.processing_seconds.observe(time.monotonic() - exchange.sent_at)
         self._metrics.fragments_processed.labels(result.status).inc()
@@ -321,10 +357,10 @@ class StsStream:
             exchange.fail(
                 StsFailedError(error.code, error.message, retryable=error.retryable or lost)
             )
-        elif self._max_inflight is None and error.severity is not Severity.WARNING:
+        elif self._max_inflight is None and not lost and error.severity is not Severity.WARNING:
             # The answer to stream:init: asked again later where that may help, else final.
             self._refusal = None if error.retryable else error
-        if lost:
+        if lost and self._session_id is not None:
             self._session_id = None
             await self.attach()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import OrderedDict
 from uuid import uuid4
 
 from media_service.discovery import PublishedPath
 from media_service.logs import get_logger
 from media_service.metrics import Metrics
+from media_service.redaction import redacted
 from media_service.report import StreamReport
 from media_service.settings import Settings
 from media_service.stream import DubbedStream
@@ -17,8 +19,8 @@ from media_service.sts_client import StsClient
 from media_service.worker_process import WorkerPool
 
 MAX_PAST_STREAMS = 50
-STOP_TIMEOUT_S = 8.0
-"""``docker stop`` kills after ten."""
+STOP_TIMEOUT_S = 5.5
+"""``docker stop`` kills after ten seconds, and the rest of the service wants to end too."""
 _STATES = ("starting", "processing", "draining", "finished", "failed")
 _log = get_logger()
 
@@ -71,12 +73,13 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End every input, let the outputs finish for ``STOP_TIMEOUT_S``, then end the rest."""
-        if not self._running:
+        running = dict(self._running)
+        if not running:
             return
-        _log.info("streams_stopping", streams=len(self._running))
-        for stream in self._running.values():
-            await stream.stop()
-        _, unfinished = await asyncio.wait(self._running, timeout=STOP_TIMEOUT_S)
+        _log.info("streams_stopping", streams=len(running))
+        stopping = asyncio.gather(*(stream.stop() for stream in running.values()))
+        _, unfinished = await asyncio.wait(running, timeout=STOP_TIMEOUT_S)
+        stopping.cancel()
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
@@ -91,14 +94,25 @@ class Supervisor:
             workers=self._workers,
         )
         self._streams[path.key] = stream
+        earlier = [
+            task
+            for task, other in self._running.items()
+            if other.source.output_path == path.output_path
+        ]
         task = asyncio.create_task(stream.run(), name=f"stream {stream.report.stream_id}")
         self._running[task] = stream
         task.add_done_callback(self._ended)
+        if earlier:
+            # A take-over: its output would push out what of the earlier stream is on its way.
+            stream.path_free.clear()
+            waiting = asyncio.gather(*earlier, return_exceptions=True)
+            waiting.add_done_callback(lambda _: stream.path_free.set())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         stream = self._running.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            stream.report.state, stream.report.error = "failed", repr(error)
+            stream.report.state, stream.report.error = "failed", redacted(repr(error))
+            stream.report.finished_at = time.time()
             self._metrics.stream_failures.labels("internal_error").inc()
             _log.error("stream_crashed", stream_id=stream.report.stream_id, exc_info=error)
 

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from media_service.logs import get_logger
 from media_service.protocol import Command, Message, ProtocolError, encode, receive_message
 
 HEARTBEAT_TIMEOUT_S = 5.0
@@ -14,6 +15,8 @@ HEARTBEAT_TIMEOUT_S = 5.0
 EXIT_TIMEOUT_S = 3.0
 SEND_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 20
+_NOT_FOR_WORKERS = frozenset({"STS_API_KEY"})
+_log = get_logger()
 _PACKAGE_ROOT = str(Path(__file__).resolve().parent.parent)
 
 
@@ -39,7 +42,14 @@ class WorkerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_READ_BYTES,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={
+                **{
+                    name: value
+                    for name, value in os.environ.items()
+                    if name not in _NOT_FOR_WORKERS
+                },
+                "PYTHONPATH": os.pathsep.join(paths),
+            },
             # Of its own session, so that an interrupt at the terminal reaches the supervisor alone.
             start_new_session=True,
         )
@@ -81,8 +91,9 @@ class WorkerProcess:
                 return await receive_message(stdout)
         except TimeoutError:
             raise WorkerFrozenError from None
-        except ProtocolError:
+        except ProtocolError as error:
             # A frame is cut off when its writer is killed.
+            _log.warning("worker_frame_broken", pid=self.pid, error=str(error))
             return None
 
     async def close(self) -> int:
@@ -121,18 +132,27 @@ class WorkerPool:
             self._spare = asyncio.create_task(WorkerProcess.spawn())
 
     async def take(self) -> WorkerProcess:
-        """Return a process, the spare one where it is alive, and start the next spare."""
-        spare, self._spare = self._spare, None
-        worker = await spare if spare is not None else await WorkerProcess.spawn()
-        if worker.exit_code is not None:
+        """Return a process, the spare one where it is alive, and start the next spare.
+
+        Raises ``OSError`` when none can be started.
+        """
+        worker = await self._take_spare()
+        if worker is None or worker.exit_code is not None:
             worker = await WorkerProcess.spawn()
         self.warm_up()
         return worker
 
+    async def _take_spare(self) -> WorkerProcess | None:
+        spare, self._spare = self._spare, None
+        try:
+            return None if spare is None else await spare
+        except OSError as error:
+            _log.error("worker_not_started", error=str(error))
+            return None
+
     async def close(self) -> None:
         """End the spare process."""
-        if self._spare is not None:
-            worker = await self._spare
-            self._spare = None
+        worker = await self._take_spare()
+        if worker is not None:
             worker.kill()
             await worker.close()

@@ -6,12 +6,15 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from media_service.protocol import (
     Heartbeat,
     Hello,
+    Note,
     ProtocolError,
+    Publish,
     Report,
     Result,
     Start,
@@ -60,7 +63,9 @@ def main() -> int:
     if not isinstance(start, Start):
         return EXIT_PROTOCOL
     pipeline = Pipeline(start, voice.tell)
-    threading.Thread(target=_obey, args=(commands, pipeline), name="commands", daemon=True).start()
+    threading.Thread(
+        target=_obey, args=(commands, pipeline, voice.tell), name="commands", daemon=True
+    ).start()
     began_at = time.monotonic()
     pipeline.begin()
     while not pipeline.done.wait(HEARTBEAT_S):
@@ -78,20 +83,23 @@ def main() -> int:
     return pipeline.exit_code
 
 
-def _obey(commands: int, pipeline: Pipeline) -> None:
+def _obey(commands: int, pipeline: Pipeline, tell: Callable[[Report], None]) -> None:
     """Take commands until the supervisor is gone; without it the process has no purpose."""
     while True:
         try:
             command = read_message(lambda size: os.read(commands, size))
         except (ProtocolError, OSError) as error:
-            print(f"worker: {error}", file=sys.stderr, flush=True)
+            tell(Note("error", "protocol_broken", {"error": str(error)}))
             os._exit(EXIT_PROTOCOL)
         if command is None:
             os._exit(EXIT_ORPHANED)
         if isinstance(command, Result):
             pipeline.resolve(command)
+        elif isinstance(command, Publish):
+            pipeline.publish()
         elif isinstance(command, Stop):
-            pipeline.stop()
+            # Of its own, because results are to be taken while the input ends.
+            threading.Thread(target=pipeline.stop, name="stop", daemon=True).start()
 
 
 def _heartbeat(pipeline: Pipeline, began_at: float) -> Heartbeat:

@@ -6,7 +6,9 @@ exactly the sample at which that segment was cut (021, FR-036).
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from typing import Protocol, cast
 
 import av
@@ -35,6 +37,10 @@ MIN_LEAD_S = 0.2
 """The reserve where the first result took longer than that."""
 HOLD_INTERVAL_S = 0.5
 """How often the first picture is sent before its own time."""
+PICTURE_WAIT_S = 0.5
+"""A release is told with its first sound, or this much later where no picture is there yet."""
+MAX_HELD_OUTPUT_S = 60.0
+"""An earlier stream on the same output path has ended long before."""
 
 
 class EgressEvents(Protocol):
@@ -42,7 +48,12 @@ class EgressEvents(Protocol):
 
     def output_connected(self) -> None: ...  # noqa: D102
     def released(  # noqa: D102
-        self, segment: Segment, result: Result | None, *, output_start_s: float, skew_ms: float
+        self,
+        segment: Segment,
+        result: Result | None,
+        *,
+        output_start_s: float,
+        skew_ms: float | None,
     ) -> None: ...
     def stalled(self, stall: Stall) -> None: ...  # noqa: D102
 
@@ -57,6 +68,8 @@ class Egress:
         video: VideoQueue,
         events: EgressEvents,
         pacer: Pacer,
+        *,
+        path_free: bool = True,
     ) -> None:
         self._url = url
         self._segments = segments
@@ -66,7 +79,10 @@ class Egress:
         self.state = OutputState()
         self._output: Output | None = None
         self._zero_s = 0.0
-        self._held_until_s: float | None = None
+        self._path_free = threading.Event()
+        if path_free:
+            self._path_free.set()
+        self._held: _HeldPicture | None = None
         self._paced_to_s = float("-inf")
 
     def prepare(self, template: VideoStream) -> None:
@@ -86,6 +102,10 @@ class Egress:
         """Say which time of the source is zero."""
         self._zero_s = zero_s
 
+    def publish(self) -> None:
+        """Say that the output path is free."""
+        self._path_free.set()
+
     def run(self) -> None:
         """Send everything, to the end of the stream; raises ``StreamError``."""
         upcoming = self._segments.next()
@@ -93,12 +113,15 @@ class Egress:
             return
         if self._output is None:
             raise StreamError("no_video", "video track required for dubbing: none was seen")
+        if not self._path_free.wait(MAX_HELD_OUTPUT_S):
+            raise StreamError("output_held", "the output path was never said to be free")
         try:
             with self._output.container:
                 muxer = self._output.begin(self.state)
-                self._held_until_s = seconds_of(upcoming.segment.start_samples)
+                start_s = seconds_of(upcoming.segment.start_samples)
+                self._held = _HeldPicture(start_s)
                 waited_s = time.monotonic() - upcoming.cut_at
-                self.pacer.start(self._held_until_s, lead_s=max(MIN_LEAD_S, RESERVE_S - waited_s))
+                self.pacer.start(start_s, lead_s=max(MIN_LEAD_S, RESERVE_S - waited_s))
                 self._events.output_connected()
                 self._send(upcoming, muxer)
                 # Closing talks to the server too, and must not take for ever.
@@ -112,20 +135,7 @@ class Egress:
     def _send(self, upcoming: Upcoming | None, muxer: Muxer) -> None:
         encoder = AudioEncoder(muxer.audio)
         while upcoming is not None:
-            segment, result = upcoming.segment, upcoming.result
-            start_s = seconds_of(segment.start_samples)
-            if encoder.position_samples is None:
-                encoder.position_samples = segment.start_samples
-            skew_ms = 1000 * (seconds_of(encoder.position_samples) - start_s)
-            pcm = _audio_of(segment, result)
-            self._pace(start_s)
-            self._events.released(
-                segment, result, output_start_s=start_s + OUTPUT_OFFSET_S, skew_ms=skew_ms
-            )
-            for packet, position_s in encoder.encode(pcm):
-                self._send_video(position_s, muxer)
-                self._pace(position_s)
-                muxer.send_audio(packet)
+            self._send_segment(upcoming, encoder, muxer)
             upcoming = self._segments.next()
         for packet, position_s in encoder.finish():
             self._send_video(position_s, muxer)
@@ -133,43 +143,80 @@ class Egress:
             muxer.send_audio(packet)
         self._send_video(None, muxer)
 
+    def _send_segment(self, upcoming: Upcoming, encoder: AudioEncoder, muxer: Muxer) -> None:
+        start_samples = upcoming.segment.start_samples
+        start_s = seconds_of(start_samples)
+        if encoder.position_samples is None:
+            encoder.position_samples = start_samples
+        drift_s = seconds_of(encoder.position_samples - start_samples)
+        pcm = _audio_of(upcoming.segment, upcoming.result)
+        if (stall := self.pacer.resume(start_s, waited_s=upcoming.waited_s)) is not None:
+            self._events.stalled(stall)
+        self._pace(start_s)
+        told = False
+        for packet, position_s in encoder.encode(pcm):
+            self._send_video(position_s, muxer)
+            self._pace(position_s)
+            muxer.send_audio(packet)
+            seen = muxer.video_shift_s is not None or position_s > start_s + PICTURE_WAIT_S
+            if not told and seen and position_s >= start_s:
+                self._tell_release(upcoming, drift_s, muxer)
+                told = True
+        if not told:
+            self._tell_release(upcoming, drift_s, muxer)
+
+    def _tell_release(self, upcoming: Upcoming, drift_s: float, muxer: Muxer) -> None:
+        skew_ms = None
+        if muxer.audio_shift_s is not None and muxer.video_shift_s is not None:
+            sound_late_s = drift_s + muxer.audio_shift_s
+            picture_late_s = muxer.video_shift_s + self._zero_s
+            skew_ms = 1000 * (sound_late_s - picture_late_s)
+        self._events.released(
+            upcoming.segment,
+            upcoming.result,
+            output_start_s=seconds_of(upcoming.segment.start_samples) + OUTPUT_OFFSET_S,
+            skew_ms=skew_ms,
+        )
+
     def _send_video(self, until_s: float | None, muxer: Muxer) -> None:
         """Send the pictures that are decoded before ``until_s``, or all."""
         while (packet := self._video.peek()) is not None:
             decode_s = float((packet.dts or 0) * packet.time_base) - self._zero_s
-            if self._held_until_s is not None:
-                self._hold(packet, decode_s, until_s, muxer)
+            if self._held is not None:
+                for position_s in self._held.times(decode_s, until_s, paced_to_s=self._paced_to_s):
+                    self._pace(position_s)
+                    shift_s = OUTPUT_OFFSET_S + position_s - decode_s - self._zero_s
+                    muxer.send_video(_copy(packet), shift_s=shift_s, held=True)
             if until_s is not None and decode_s > until_s:
                 return
-            self._held_until_s = None
+            self._held = None
             self._pace(decode_s)
             muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S - self._zero_s)
-
-    def _hold(
-        self, packet: Packet[VideoStream], decode_s: float, until_s: float | None, muxer: Muxer
-    ) -> None:
-        """Send copies of the first picture for the time before it."""
-        if self._held_until_s is None:
-            return
-        position_s = max(self._held_until_s, self._paced_to_s)
-        while position_s < decode_s - HOLD_INTERVAL_S / 2:
-            if until_s is not None and position_s > until_s:
-                break
-            self._pace(position_s)
-            muxer.send_video(
-                _copy(packet), shift_s=OUTPUT_OFFSET_S + position_s - decode_s - self._zero_s
-            )
-            position_s += HOLD_INTERVAL_S
-        self._held_until_s = position_s
 
     def _pace(self, position_s: float) -> None:
         if position_s <= self._paced_to_s:
             # Pictures that come after their time go out at once: the clock is the audio's.
             return
         self._paced_to_s = position_s
-        stall = self.pacer.wait(position_s)
-        if stall is not None:
-            self._events.stalled(stall)
+        self.pacer.wait(position_s)
+
+
+class _HeldPicture:
+    """The first picture stands for the time before it, from ``start_s`` on."""
+
+    def __init__(self, start_s: float) -> None:
+        self._next_s = start_s
+
+    def times(
+        self, decode_s: float, until_s: float | None, *, paced_to_s: float
+    ) -> Iterator[float]:
+        """Yield the times at which a copy goes out, to ``until_s`` or the picture's own time."""
+        self._next_s = max(self._next_s, paced_to_s)
+        while self._next_s < decode_s - HOLD_INTERVAL_S / 2:
+            if until_s is not None and self._next_s > until_s:
+                return
+            yield self._next_s
+            self._next_s += HOLD_INTERVAL_S
 
 
 def _audio_of(segment: Segment, result: Result | None) -> bytes:

@@ -1,5 +1,7 @@
 """What ends one stream, and only that one."""
 
+from media_service.redaction import redacted
+
 
 class StreamError(Exception):
     """The stream cannot be carried on.
@@ -9,6 +11,6 @@ class StreamError(Exception):
     """
 
     def __init__(self, reason: str, message: str, *, retryable: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.reason = reason
         self.retryable = retryable

@@ -16,11 +16,17 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from media_service.audio_format import BYTES_PER_FRAME, SAMPLE_RATE_HZ, seconds_of
-from media_service.protocol import Opened, Start
+from media_service.protocol import INPUT_SILENT, Opened, Start
 from media_service.worker.errors import StreamError
 from media_service.worker.fit import pcm_of
 from media_service.worker.segmenter import Segment, Segmenter
-from media_service.worker.source import Source, describe, open_source
+from media_service.worker.source import (
+    READ_TIMEOUT_S,
+    Source,
+    StoppedError,
+    describe,
+    open_source,
+)
 from media_service.worker.timeline import (
     AudioTimeline,
     Origin,
@@ -36,6 +42,9 @@ AUDIO_LAG_S = 3.0
 AUDIO_RESERVE_S = 1.0
 """What of such an absence stays open for sound that comes late after all."""
 MAX_BAD_PACKETS = 100
+STOPPED = "stopped"
+READ_TIMEOUT = "read_timeout"
+END_OF_STREAM = "end_of_stream"
 
 
 class IngestEvents(Protocol):
@@ -55,6 +64,8 @@ class Ingest:
         self._video_queue = video
         self._events = events
         self._stop = threading.Event()
+        self._taking = threading.Lock()
+        self._ended = False
         self._opened_at = time.monotonic()
         self._resampler = _new_resampler()
         self._origin: Origin | None = None
@@ -71,34 +82,55 @@ class Ingest:
         self._stop.set()
 
     def run(self) -> str:
-        """Read to the end and say why it ended; raises ``StreamError``."""
-        source = self._source = open_source(
-            self._start.input_url, tracks=self._start.tracks, stop=self._stop
-        )
+        """Read to the end and say why it ended; raises ``StreamError``.
+
+        What was heard before an error is cut and goes out all the same.
+        """
+        try:
+            source = self._source = open_source(
+                self._start.input_url, tracks=self._start.tracks, stop=self._stop
+            )
+        except StoppedError:
+            return STOPPED
         try:
             self._events.opened(source, describe(source))
             reason = self._read(source)
-            self._hear(self._decoded(lambda: source.audio.codec_context.decode(None)))
-            self._cut(self._segmenter.finish())
+            with self._taking:
+                if not self._ended:
+                    self._hear(self._decoded(lambda: source.audio.codec_context.decode(None)))
         finally:
+            self.cut_rest()
             source.container.close()
-        if not self._heard:
-            raise StreamError("no_audio", "audio track required for dubbing: none was decoded")
+        if not self._heard and reason != STOPPED:
+            raise _nothing_heard(reason)
         return reason
+
+    def cut_rest(self) -> None:
+        """Cut what has been heard and take nothing more.
+
+        Another thread may call this while the reading one waits for a source that says nothing.
+        """
+        with self._taking:
+            if not self._ended:
+                self._ended = True
+                self._cut(self._segmenter.finish())
 
     def _read(self, source: Source) -> str:
         try:
             for packet in source.container.demux(source.video, source.audio):
                 if self._stop.is_set():
-                    return "stopped"
+                    return STOPPED
                 if packet.size == 0 or packet.dts is None or packet.pts is None:
                     continue
-                self._take(packet)
+                with self._taking:
+                    if self._ended:
+                        return STOPPED
+                    self._take(packet)
         except av.ExitError:
-            return "read_timeout"
+            return READ_TIMEOUT
         except (OSError, av.FFmpegError) as error:
             return f"read_failed: {error}"
-        return "end_of_stream"
+        return END_OF_STREAM
 
     def _take(self, packet: Packet[Stream]) -> None:
         time_s = float((packet.dts or 0) * packet.time_base)
@@ -192,6 +224,18 @@ class Ingest:
     def _cut(self, segments: Iterable[Segment]) -> None:
         for segment in segments:
             self._events.segment_cut(segment)
+
+
+def _nothing_heard(reason: str) -> StreamError:
+    if reason == READ_TIMEOUT:
+        return StreamError(
+            INPUT_SILENT, f"the source sent nothing for {READ_TIMEOUT_S:.0f} s", retryable=True
+        )
+    if reason == END_OF_STREAM:
+        return StreamError(
+            "input_too_short", "the source ended before any of its sound was heard", retryable=True
+        )
+    return StreamError("input_broken", f"no sound was heard: {reason}", retryable=True)
 
 
 def _new_resampler() -> AudioResampler:

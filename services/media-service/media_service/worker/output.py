@@ -82,10 +82,18 @@ class Muxer:
         self._video = video
         self.audio = audio
         self._state = state
+        self.video_shift_s: float | None = None
+        """How much later than it said the last picture went out."""
+        self.audio_shift_s: float | None = None
+        """How much later than the encoder said the last sound went out."""
 
-    def send_video(self, packet: Packet[VideoStream], *, shift_s: float) -> None:
-        """Send a picture, ``shift_s`` later than it says."""
+    def send_video(
+        self, packet: Packet[VideoStream], *, shift_s: float, held: bool = False
+    ) -> None:
+        """Send a picture, ``shift_s`` later than it says; ``held`` ones are out of place."""
         shift = round(shift_s / packet.time_base)
+        if not held:
+            self.video_shift_s = float(shift * packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts + shift
         packet.dts = None if packet.dts is None else packet.dts + shift
         packet.stream = self._video
@@ -95,6 +103,7 @@ class Muxer:
     def send_audio(self, packet: Packet[AudioStream]) -> None:
         """Send a packet of the encoder's."""
         shift = round(OUTPUT_OFFSET_S / packet.time_base)
+        self.audio_shift_s = float(shift * packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts + shift
         packet.dts = packet.pts
         self._send(packet)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 CATCH_UP_S = 0.1
-"""Lateness that is caught up by sending at once; more moves the clock."""
+"""A shorter wait for media is caught up by sending at once; a longer one moves the clock."""
 _GRAIN_S = 0.004
 """Waits shorter than this are not worth a wake-up."""
 
@@ -21,15 +22,18 @@ class Stall:
 
 
 class Pacer:
-    """Paces positions on the wall clock; lateness moves the clock, positions never skip.
+    """Paces positions on the wall clock; positions never skip, and lateness is caught up.
 
-    ``sleep`` waits the given seconds (and may return early when the stream is being given up).
+    Only media that was not there moves the clock (``resume``). ``sleep`` waits the given seconds.
     """
 
     def __init__(
-        self, sleep: Callable[[float], object], now: Callable[[], float] = time.monotonic
+        self,
+        sleep: Callable[[float], object] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sleep = sleep
+        self._rushed = threading.Event()
+        self._sleep = sleep or self._rushed.wait
         self._now = now
         self._zero_at: float | None = None
 
@@ -48,12 +52,23 @@ class Pacer:
             raise RuntimeError("the pacer has not been started")
         return self._zero_at + position_s
 
-    def wait(self, position_s: float) -> Stall | None:
-        """Wait until ``position_s`` is due; return the stall, where it was due too long ago."""
+    def rush(self) -> None:
+        """Pace no more: whoever waits, now or later, goes on at once."""
+        self._rushed.set()
+
+    def wait(self, position_s: float) -> None:
+        """Wait until ``position_s`` is due; return at once where that is past."""
         ahead_s = self.due_at(position_s) - self._now()
-        if ahead_s > _GRAIN_S:
+        if ahead_s > _GRAIN_S and not self._rushed.is_set():
             self._sleep(ahead_s)
-        elif ahead_s < -CATCH_UP_S:
-            self._zero_at = self._now() - position_s
-            return Stall(position_s, -ahead_s)
-        return None
+
+    def resume(self, position_s: float, *, waited_s: float) -> Stall | None:
+        """Move the clock where ``position_s`` is late because its media was waited for.
+
+        Lateness that has another cause, a machine that was busy, stays to be caught up.
+        """
+        late_s = min(self._now() - self.due_at(position_s), waited_s)
+        if late_s <= CATCH_UP_S or self._rushed.is_set():
+            return None
+        self._zero_at = (self._zero_at or 0.0) + late_s
+        return Stall(position_s, late_s)

@@ -23,9 +23,10 @@ from media_service.protocol import (
     Stalled,
     Start,
 )
+from media_service.redaction import redacted
 from media_service.worker.egress import Egress
 from media_service.worker.errors import StreamError
-from media_service.worker.ingest import Ingest
+from media_service.worker.ingest import STOPPED, Ingest
 from media_service.worker.output import OutputState
 from media_service.worker.pacer import Pacer, Stall
 from media_service.worker.segmenter import Segment
@@ -33,6 +34,11 @@ from media_service.worker.source import Source
 from media_service.worker.timeline import Origin
 from media_service.worker.waiting_room import SegmentQueue, VideoQueue
 
+STOP_RESULT_S = 2.5
+"""How long after a stop a result is waited for."""
+STOP_READ_S = 0.5
+"""How long after a stop the source's next packet is waited for."""
+MAX_TRACE_CHARS = 4000
 RESULT_GRACE_S = 2.0
 """How much later than the supervisor's own time limit a segment goes out without its word."""
 
@@ -51,6 +57,8 @@ class Pipeline:
         self._segments = SegmentQueue(start.result_timeout_s + RESULT_GRACE_S)
         self._video = VideoQueue()
         self._ending = threading.Lock()
+        self._input_ended = threading.Event()
+        self._input_error: StreamError | None = None
         self.done = threading.Event()
         self.exit_code = 1
         self._ingest = Ingest(start, self._video, self)
@@ -59,7 +67,8 @@ class Pipeline:
             self._segments,
             self._video,
             self,
-            pacer or Pacer(self.done.wait),
+            pacer or Pacer(),
+            path_free=not start.hold_output,
         )
 
     @property
@@ -83,8 +92,18 @@ class Pipeline:
             self._tell(Note("warning", "result_late", {"number": result.number}))
 
     def stop(self) -> None:
-        """End the input here; what has been read still goes out."""
+        """End the input here; what has been read still goes out, as fast as it can."""
         self._ingest.stop()
+        self._segments.hurry(STOP_RESULT_S)
+        self._egress.pacer.rush()
+        if not self._input_ended.wait(STOP_READ_S):
+            # The source says nothing, and its reading cannot be interrupted.
+            self._ingest.cut_rest()
+            self._end_input(STOPPED)
+
+    def publish(self) -> None:
+        """Let the output begin: its path is free."""
+        self._egress.publish()
 
     def fail(self, error: StreamError) -> None:
         """Give the stream up."""
@@ -96,15 +115,31 @@ class Pipeline:
                 self._tell(report)
                 self.exit_code = exit_code
                 self.done.set()
+        self._egress.pacer.rush()
 
     def _read(self) -> None:
-        reason = self._ingest.run()
-        self._tell(InputEnded(reason))
+        try:
+            reason = self._ingest.run()
+        except StreamError as error:
+            # What is dubbed already goes out before the stream is given up.
+            self._input_error = error
+            reason = error.reason
+        self._end_input(reason)
+
+    def _end_input(self, reason: str) -> None:
+        with self._ending:
+            if self._input_ended.is_set():
+                return
+            self._input_ended.set()
+            self._tell(InputEnded(reason))
         self._segments.close()
 
     def _publish(self) -> None:
         self._egress.run()
-        self._end(Finished(time.time()), exit_code=0)
+        if self._input_error is not None:
+            self.fail(self._input_error)
+        else:
+            self._end(Finished(time.time()), exit_code=0)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -112,7 +147,8 @@ class Pipeline:
         except StreamError as error:
             self.fail(error)
         except Exception as error:  # noqa: BLE001 - the thread's outermost edge
-            traceback.print_exc()
+            trace = redacted(traceback.format_exc()[-MAX_TRACE_CHARS:])
+            self._tell(Note("error", "worker_crashed", {"error": repr(error), "trace": trace}))
             self.fail(StreamError("internal_error", repr(error), retryable=True))
 
     # What the ingest tells.
@@ -153,7 +189,12 @@ class Pipeline:
         self._tell(OutputConnected(time.time(), self._delay_s()))
 
     def released(
-        self, segment: Segment, result: Result | None, *, output_start_s: float, skew_ms: float
+        self,
+        segment: Segment,
+        result: Result | None,
+        *,
+        output_start_s: float,
+        skew_ms: float | None,
     ) -> None:
         """Pass on that a segment goes out."""
         self._tell(

@@ -24,6 +24,10 @@ _QUICK = {"analyzeduration": "100000", "probesize": "32"}
 _THOROUGH = {"analyzeduration": "2000000"}
 
 
+class StoppedError(Exception):
+    """The opening was called off."""
+
+
 @dataclass(frozen=True)
 class Source:
     """An open input and its tracks."""
@@ -34,7 +38,7 @@ class Source:
 
 
 def open_source(url: str, *, tracks: int, stop: threading.Event) -> Source:
-    """Open ``url``; raises ``StreamError`` for what cannot be dubbed.
+    """Open ``url``; raises ``StreamError`` for what cannot be dubbed, ``StoppedError`` at a stop.
 
     A source that is not there yet is tried for ``RETRY_S``; one that seems to lack a track is
     looked at once more, thoroughly, unless the media server knows (``tracks``) that it does.
@@ -86,7 +90,9 @@ def _open(url: str, analysis: dict[str, str], stop: threading.Event) -> InputCon
                 timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
             )
         except (OSError, av.FFmpegError, IndexError) as error:
-            if time.monotonic() > give_up_at or stop.wait(_PAUSE_S):
+            if stop.wait(_PAUSE_S):
+                raise StoppedError from error
+            if time.monotonic() > give_up_at:
                 raise StreamError("input_unreadable", f"cannot open {url}: {error}") from error
 
 

@@ -18,6 +18,8 @@ GAP_TOLERANCE_S = 0.02
 """Timestamps of RTMP are milliseconds: smaller deviations are rounding, not gaps."""
 MAX_GAP_S = 10.0
 """A larger jump is no gap but another timeline."""
+MAX_ABSENCE_S = 120.0
+"""The longest time without a worker that a timeline is continued over."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ def choose_origin(first_s: float, *, ready_age_s: float, segment_s: float) -> Or
 def continue_origin(first_s: float, *, zero_s: float, number: int, segment_s: float) -> Origin:
     """Return the origin for a worker that takes over a timeline, not before segment ``number``.
 
-    The first segment is the one that ``first_s`` falls into; its missed head is silent.
+    The first segment is the one that ``first_s`` falls into; its missed head is silent. A source
+    whose clock has jumped goes on with segment ``number`` and a new zero.
     """
     position_s = first_s - zero_s
+    ahead_s = position_s - number * segment_s
+    if not -segment_s <= ahead_s <= MAX_ABSENCE_S:
+        return Origin(zero_s=first_s - number * segment_s, number=number, missed_head_s=0.0)
     number = max(number, math.floor(position_s / segment_s))
     return Origin(
         zero_s=zero_s, number=number, missed_head_s=max(0.0, position_s - number * segment_s)
@@ -86,7 +92,11 @@ class AudioTimeline:
         deviation = wanted - self.position_samples
         deviation_s = deviation / SAMPLE_RATE_HZ
         if self._started and abs(deviation_s) > MAX_GAP_S:
-            raise StreamError("timestamp_jump", f"audio timestamps jumped by {deviation_s:+.3f} s")
+            raise StreamError(
+                "timestamp_jump",
+                f"audio timestamps jumped by {deviation_s:+.3f} s",
+                retryable=True,
+            )
         tolerance_s = GAP_TOLERANCE_S if self._started else 0.0
         silence = skip = 0
         if deviation_s > tolerance_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -61,11 +62,15 @@ class VideoQueue:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """The next segment, what is to go out for it, and the monotonic time of its cut."""
+    """The next segment, what is to go out for it, and the monotonic time of its cut.
+
+    ``waited_s`` says for how long it was not there when it was asked for.
+    """
 
     segment: Segment
     result: Result | None
     cut_at: float
+    waited_s: float
 
 
 class SegmentQueue:
@@ -80,6 +85,7 @@ class SegmentQueue:
         self._results: dict[int, Result] = {}
         self._next_number = 0
         self._closed = False
+        self._hurry_until = math.inf
         self._changed = threading.Condition()
 
     def put(self, segment: Segment) -> None:
@@ -105,8 +111,15 @@ class SegmentQueue:
             self._closed = True
             self._changed.notify_all()
 
+    def hurry(self, within_s: float) -> None:
+        """Wait for results no longer than ``within_s`` from now."""
+        with self._changed:
+            self._hurry_until = time.monotonic() + within_s
+            self._changed.notify_all()
+
     def next(self) -> Upcoming | None:
         """Wait for the next segment and its result; None at the end of the stream."""
+        asked_at = time.monotonic()
         with self._changed:
             self._changed.wait_for(lambda: self._segments or self._closed)
             if not self._segments:
@@ -114,10 +127,20 @@ class SegmentQueue:
             segment, cut_at = self._segments[0]
             number = segment.number
             if not segment.tail:
-                self._changed.wait_for(
-                    lambda: number in self._results,
-                    timeout=cut_at + self._timeout_s - time.monotonic(),
-                )
+                self._await_result(number, cut_at + self._timeout_s)
             self._segments.popleft()
             self._next_number = number + 1
-            return Upcoming(segment, self._results.pop(number, None), cut_at)
+            return Upcoming(
+                segment,
+                self._results.pop(number, None),
+                cut_at,
+                waited_s=time.monotonic() - asked_at,
+            )
+
+    def _await_result(self, number: int, deadline: float) -> None:
+        while number not in self._results:
+            # The deadline may come nearer while it is waited for.
+            left_s = min(deadline, self._hurry_until) - time.monotonic()
+            if left_s <= 0:
+                return
+            self._changed.wait(left_s)
