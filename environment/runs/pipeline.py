@@ -30,6 +30,8 @@ RUN_TIMEOUT_S: Final = 180.0
 """FR-019: the run is given up, and has failed, after this."""
 ACTIVE_TIMEOUT_S: Final = 10.0
 COMPLETE_TIMEOUT_S: Final = 5.0
+POLL_S: Final = 0.2
+"""How often the stream's report and the output's growth are looked at."""
 
 
 def run_pipeline(session: Session, clip: Path, *, name: str = "run") -> PipelineRun:
@@ -167,7 +169,7 @@ class _Attempt:
             f"{self.path_in} to be dubbed to its end",
             probe,
             timeout_s=timeout_s,
-            interval_s=0.2,
+            interval_s=POLL_S,
             alive=publication.check,
         )
 

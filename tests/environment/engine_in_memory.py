@@ -208,6 +208,7 @@ class _Api:
     def __init__(self, engine: EngineInMemory) -> None:
         self.engine = engine
         self.busy_removals = 0
+        self.irremovable: set[str] = set()
 
     def containers(self, **query: Any) -> list[dict[str, Any]]:
         return [
@@ -244,6 +245,8 @@ class _Api:
     def remove_container(self, container_id: str, *, force: bool, v: bool) -> None:
         if container_id not in self.engine.containers_by_id:
             raise NotFound(container_id)
+        if self.engine.containers_by_id[container_id].name in self.irremovable:
+            raise refusal("device or resource busy")
         if self.busy_removals:
             self.busy_removals -= 1
             raise refusal("removal of container is already in progress", 409)

@@ -151,6 +151,7 @@ class FakeStack:
         }
         self.calls: list[str] = []
         self.heal_error: Exception | None = None
+        self.down_error: Exception | None = None
 
     @property
     def sts_url(self) -> str:
@@ -167,6 +168,8 @@ class FakeStack:
     def down(self) -> None:
         self.calls.append("down")
         self.speech.stop()
+        if self.down_error is not None:
+            raise self.down_error
 
     def rtmp_url(self, path: str) -> str:
         return f"rtmp://127.0.0.1:9/{path}"

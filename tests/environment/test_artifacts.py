@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -128,6 +130,15 @@ def test_json_is_written_whole(tmp_path: Path) -> None:
 
 def test_times_are_utc() -> None:
     assert iso_time(0.0) == "1970-01-01T00:00:00.000Z"
+
+
+def test_a_run_that_may_be_at_work_is_left_alone(tmp_path: Path) -> None:
+    for name in ("20260101-000000-001", "20260101-000000-002", "20260102-000000-000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.log").touch()
+    long_ago = time.time() - 2 * 3600
+    os.utime(tmp_path / "20260101-000000-001" / "run.log", (long_ago, long_ago))
+    assert [folder.name for folder in remove_old_runs(tmp_path, keep=1)] == ["20260101-000000-001"]
 
 
 def test_only_the_newest_runs_are_kept(tmp_path: Path) -> None:

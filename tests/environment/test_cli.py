@@ -81,6 +81,21 @@ def test_cleaning_up_never_starts_an_engine(
     assert cli.main(["down"]) == 0
 
 
+@pytest.mark.parametrize(("options", "wanted"), [([], "kept, swept"), (["--all"], "all")])
+def test_down_removes_what_is_left_or_everything(
+    options: list[str],
+    wanted: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(commands, "find_engine", object)
+    monkeypatch.setattr(commands, "remove_kept", lambda _client: ["kept"])
+    monkeypatch.setattr(commands, "sweep", lambda _client: ["swept"])
+    monkeypatch.setattr(commands, "remove_all", lambda _client: ["all"])
+    assert cli.main(["down", *options]) == 0
+    assert capsys.readouterr().out == f"removed: {wanted}\n"
+
+
 def test_clean_removes_what_was_made_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

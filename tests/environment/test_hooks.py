@@ -77,6 +77,13 @@ def hopeless(context):
     from tests.environment.fake_system import FakeStack
     context.session.stack().heal_error = HarnessError("It stays down.")
 
+@given("an observer that cannot connect")
+def blind(context):
+    from environment.errors import HarnessError
+    def refuse():
+        raise HarnessError("The observer is blind.")
+    context.session._observer._make = refuse
+
 @given("skipped")
 def skipped(context):
     context.scenario.skip("no RTSP here")
@@ -100,8 +107,14 @@ class Ran:
     calls: list[str]
     folder: Path
 
+    def result(self, name: str) -> Any:
+        return next(r for r in self.summary["results"] if r["name"] == name)
+
     def outcome(self, name: str) -> str:
-        return str(next(r["outcome"] for r in self.summary["results"] if r["name"] == name))
+        return str(self.result(name)["outcome"])
+
+    def reason(self, name: str) -> str:
+        return str(self.result(name)["reason"])
 
 
 @pytest.fixture
@@ -239,8 +252,12 @@ def test_a_failing_clean_up_fails_its_scenario_and_no_other(behave: Any) -> None
     assert (ran.folder / "cleaned").exists()
     assert ran.outcome("dirty") == "failed"
     assert ran.outcome("clean") == "passed"
-    assert "ZeroDivisionError" in ran.output
-    assert ran.calls[-1] == "down"
+    assert "afterwards    clean-up or heal failed: ZeroDivisionError" in ran.output
+    assert "ZeroDivisionError: division by zero" in ran.reason("dirty")
+    assert (ran.folder / "artifacts/latest/dirty/e2e-mediamtx.log").exists()
+    assert ran.calls == ["start", "heal", "heal", "down"]
+    log = (ran.folder / "artifacts/latest/run.log").read_text()
+    assert " scenario_ended scenario=dirty status=failed" in log
 
 
 def test_a_stack_that_cannot_be_healed_is_given_up(behave: Any) -> None:
@@ -258,6 +275,31 @@ def test_a_stack_that_cannot_be_healed_is_given_up(behave: Any) -> None:
     assert ran.outcome("next") == "passed"
     assert ran.calls == ["start", "heal", "down"]
     assert "It stays down." in ran.output
+    assert "It stays down." in ran.reason("breaks")
+    logs = ran.folder / "artifacts/latest/given-up-1"
+    assert (logs / "e2e-media-service.log").exists()
+    assert (
+        f"note          the containers' logs of that moment lie in {logs.resolve()}" in ran.output
+    )
+
+
+def test_a_blind_observer_keeps_nothing_from_being_cleaned_up(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: blind
+          Given an observer that cannot connect
+          Given a clean-up that is noted
+          Given a stack
+        """
+    )
+    assert ran.outcome("blind") == "failed"
+    assert "The observer is blind." in ran.reason("blind")
+    assert (ran.folder / "cleaned").exists()
+    folder = ran.folder / "artifacts/latest/blind"
+    assert (folder / "e2e-mediamtx.log").exists()
+    assert "events: HarnessError: The observer was not connected." in (
+        (folder / "missing.txt").read_text()
+    )
 
 
 def test_bad_settings_are_one_line_and_nothing_runs(behave: Any) -> None:

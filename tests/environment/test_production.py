@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from docker.errors import APIError
 
 from environment.errors import (
     ContainerFailed,
@@ -191,6 +192,51 @@ def test_a_name_of_a_living_run_is_respected(engine: Any) -> None:
     with pytest.raises(NameTaken, match=r"left running.*make down"):
         make_stack(engine).start()
     assert len(engine.names) == 3
+
+
+def test_a_name_that_nobody_can_be_asked_about_names_the_way_out(engine: Any) -> None:
+    other = replace(OWNER, run="far", namespace="elsewhere")
+    engine.containers.create("sts-service", name="sts-service", labels=other.labels())
+    with pytest.raises(NameTaken, match=r"environment down --all"):
+        make_stack(engine).start()
+
+
+def test_down_removes_the_rest_though_one_will_not_go(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    engine.api.irremovable = {"e2e-mediamtx"}
+    with pytest.raises(APIError, match="device or resource busy"):
+        stack.down()
+    assert engine.names == ["e2e-mediamtx"]
+    assert not engine.networks_by_id
+    engine.api.irremovable = set()
+    stack.down()
+    assert engine.is_empty
+
+
+def test_logs_are_bounded(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.network.ensure()
+    stack.sts_service.create()
+    (config,) = [c.options["log_config"] for c in engine.containers_by_id.values()]
+    assert (config.type, config.config) == ("json-file", {"max-size": "50m"})
+
+
+def test_idle_is_when_every_stream_has_ended(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = make_stack(engine).media_service
+    looks = [
+        [{"path_in": "live/a/in", "state": "draining"}],
+        [
+            {"path_in": "live/a/in", "state": "finished"},
+            {"path_in": "live/b/in", "state": "failed"},
+        ],
+    ]
+    monkeypatch.setattr(service, "streams", lambda: looks.pop(0))
+    service.wait_idle()
+    assert looks == []
+    monkeypatch.setattr(service, "streams", lambda: [{"path_in": "live/a/in", "state": "starting"}])
+    with pytest.raises(WaitTimeout, match="live/a/in starting"):
+        service.wait_idle(1.0)
 
 
 def test_what_a_dead_run_left_is_swept(engine: Any) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from environment.stack.ownership import Owner, start_time
-from environment.stack.reaper import reap, remove_kept, sweep
+from environment.stack.reaper import reap, remove_all, remove_kept, sweep
 from tests.environment.engine_in_memory import EngineInMemory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +142,39 @@ def test_sweep_takes_a_lone_network(dead: Owner) -> None:
     engine: Any = EngineInMemory()
     engine.networks.create("lone", labels=dead.labels())
     assert sweep(engine) == ["lone"]
+
+
+def test_everything_goes_when_asked_whoever_owns_it(me: Owner, dead: Owner) -> None:
+    engine: Any = EngineInMemory()
+    engine.containers.create("sts-service", name="stranger")
+    for owner in (me, dead, replace(me, run="far", boot="2"), replace(me, run="x", namespace="y")):
+        populate(engine, owner)
+    assert len(remove_all(engine)) == 16
+    assert engine.names == ["stranger"]
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_from_it(me: Owner) -> None:
+    engine: Any = EngineInMemory()
+    populate(engine, me)
+    engine.api.irremovable = {"a-this-run"}
+    with pytest.raises(APIError, match="device or resource busy"):
+        reap(engine, me)
+    assert engine.names == ["a-this-run"]
+    assert not engine.networks_by_id
+    assert not engine.volumes_by_name
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"kept": True}, "`make down` to remove"),
+        ({}, "wait for its end"),
+        ({"namespace": "y"}, "python -m environment down --all"),
+        ({"boot": "2"}, "python -m environment down --all"),
+    ],
+)
+def test_the_remedy_is_one_that_works(me: Owner, change: dict[str, Any], told: str) -> None:
+    assert told in replace(me, **change).remedy()
 
 
 def test_what_is_kept_goes_when_asked(me: Owner) -> None:

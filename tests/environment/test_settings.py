@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from environment.errors import SettingsInvalid
-from environment.settings import Settings, load_settings
+from environment.settings import REPO_ROOT, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +103,13 @@ def test_a_given_network_name_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch)
 )
 def test_a_foreign_endpoint_is_told_by_its_host(url: str, foreign: bool) -> None:
     assert load_settings({"sts_service_url": url, "e2e_run_id": "ci-7"}).sts_is_foreign is foreign
+
+
+@pytest.mark.parametrize(
+    ("given", "root"), [("artifacts", REPO_ROOT / "artifacts"), ("/srv/else", Path("/srv/else"))]
+)
+def test_evidence_lies_below_the_repository_or_elsewhere(given: str, root: Path) -> None:
+    assert load_settings({"e2e_artifacts": given}).artifacts_root == root
 
 
 def test_deadlines_stretch() -> None:
