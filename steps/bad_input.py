@@ -9,13 +9,14 @@ from typing import Any
 
 from environment.expectations import expect
 from environment.measuring.media import timeline
+from environment.proofs.bystander import collect_run, prove_undisturbed
 from environment.proofs.container_proofs import prove_same_process
-from environment.proofs.endpoints import send_garbage
 from environment.runs import bad_data
 from environment.runs.recorder import fetch_recording
+from environment.runs.stream_reports import wait_for_state
 from environment.runs.wire_client import WireClient
 from environment.vocabulary import Context, given, then, when
-from environment.waiting import NotYet, wait_for
+from environment.waiting import wait_for
 
 CLIP = "30s-english-counting.mp4"
 BYSTANDER_S = 12
@@ -23,14 +24,18 @@ BYSTANDER_S = 12
 
 @given("another stream is being dubbed")
 def bystander_published(context: Context) -> None:
-    """Publish two segments of the clip; note which processes the containers are."""
+    """Publish two segments of the clip; note which processes the containers are.
+
+    Nothing of an earlier scenario may be under way: its failures would be counted here.
+    """
     stack, notes = context.session.stack(), context.run.notes
+    stack.media_service.wait_idle()
     folder = Path(context.run.cleanup.enter_context(TemporaryDirectory(prefix="clips-")))
     part = bad_data.cut_clip(context.session.clip(CLIP), BYSTANDER_S, folder / "bystander.mp4")
     publication = context.run.publish(part, "live/bystander/in")
-    notes |= {"folder": folder, "bystander": publication.path, "since": time.time()}
+    notes |= {"folder": folder, "bystander": publication, "since": time.time()}
     notes["states"] = {n: c.inspect()["State"] for n, c in stack.containers.items()}
-    _stream(context, publication.path, "processing")
+    _wait_for_state(context, publication.path, "processing")
 
 
 @when("a clip without audio is published at `{said}`")
@@ -45,7 +50,7 @@ def mute_published(context: Context, said: str) -> None:
 @then('media-service shows that stream as failed: "{reason}"')
 def shown_as_failed(context: Context, reason: str) -> None:
     """Wait until its report says so, and its worker has gone with an error."""
-    report = _stream(context, context.run.notes["path"], "failed")
+    report = _wait_for_state(context, context.run.notes["path"], "failed")
     expect(
         reason in (report["error"] or "") and report["worker"]["exit_code"],
         expected=f"{reason!r}, and a worker gone with an error",
@@ -80,16 +85,15 @@ def failure_counted(context: Context) -> None:
 
 @then("the other stream is dubbed to its end, undisturbed")
 def bystander_undisturbed(context: Context) -> None:
-    """See every segment of it dubbed, and every container the process it was."""
+    """Find every segment of it on the wire and, dubbed, whole and in sync, in its recording.
+
+    Every container must be the process it was.
+    """
     stack, notes = context.session.stack(), context.run.notes
-    report = _stream(context, notes["bystander"], "finished")
-    ends = [(s["outcome"], s["reason"]) for s in report["segments"] if s["reason"] != "tail"]
-    expect(
-        ends == [("dubbed", None)] * (BYSTANDER_S // 6),
-        expected="both segments of the other stream dubbed",
-        seen=ends,
-        hint="media-service's log tells the life of each segment.",
-    )
+    report = _wait_for_state(context, notes["bystander"].path, "finished")
+    folder = context.run.artifacts / "bystander"
+    run = collect_run(context.session, notes["bystander"], report, folder)
+    prove_undisturbed(run, BYSTANDER_S // 6)
     for name, container in stack.containers.items():
         prove_same_process(notes["states"][name], [container.inspect()["State"]])
 
@@ -98,11 +102,11 @@ def bystander_undisturbed(context: Context) -> None:
 def publisher_killed_after(context: Context, said: str, seconds: int) -> None:
     """Publish the clip, and kill ffmpeg once it has been on the air for that long."""
     publication = context.run.publish(context.session.clip(CLIP), said)
-    active_at = publication.wait_active()
+    active_at = publication.wait_active(context.session.settings.timeout(10))
     wait_for(
         f"{seconds} s on the air",
         lambda: time.time() - active_at >= seconds,
-        timeout_s=seconds + 5,
+        timeout_s=context.session.settings.timeout(seconds + 5),
         interval_s=0.05,
     )
     publication.kill()
@@ -113,8 +117,9 @@ def publisher_killed_after(context: Context, said: str, seconds: int) -> None:
 def finished_with_what_was_there(context: Context, seconds: int, slack: int) -> None:
     """Find it finished without an error, and its recorded output as long as what was sent."""
     notes, stack = context.run.notes, context.session.stack()
-    report = _stream(context, notes["path"], "finished")
-    output = fetch_recording(stack, report["path_out"], notes["folder"] / "dying")
+    report = _wait_for_state(context, notes["path"], "finished")
+    target, timeout_s = notes["folder"] / "dying", stack.settings.timeout(30)
+    output = fetch_recording(stack, report["path_out"], target, timeout_s=timeout_s)
     lengths = {track.kind: track.duration_s for track in timeline(output)}
     expect(
         report["error"] is None
@@ -126,33 +131,10 @@ def finished_with_what_was_there(context: Context, seconds: int, slack: int) -> 
     )
 
 
-@when("garbage is sent to every port:")
-def garbage_to_every_port(context: Context) -> None:
-    """Send what each row names, one after the other, and keep what came back."""
-    stack, seen = context.session.stack(), {}
-    for row in context.table:
-        port = stack.containers[row["container"]].host_port(int(row["port"]))
-        garbage = bad_data.GARBAGE[row["garbage"]]
-        seen[row["container"], row["port"]] = send_garbage("localhost", port, garbage, timeout_s=15)
-    context.run.notes["refusals"] = seen
-
-
-@then("each port answered with a refusal, or hung up, within {limit_s:d} seconds")
-def each_port_refused(context: Context, limit_s: int) -> None:
-    """Find the connection closed by the server, or a 4xx answer of HTTP."""
-    refusals = context.run.notes["refusals"]
-    expect(
-        all(r.hung_up or b" 400 " in r.answer.split(b"\r\n")[0] for r in refusals.values()),
-        expected=f"each connection closed, or answered with 400, within {limit_s} s",
-        seen=refusals,
-        hint="a server that waits for more for ever can be starved of connections.",
-    )
-
-
 @when("a client sends what sts-service must refuse:")
 def client_sends_broken(context: Context) -> None:
     """Send each row's payload over a connection of its own; keep the first error each gets."""
-    stack, notes = context.session.stack(), context.run.notes
+    stack, notes, timeout_s = context.session.stack(), context.run.notes, _timeout(context)
     notes["errors before"] = _errors(context)
     notes["answers"] = []
     for number, row in enumerate(context.table):
@@ -160,9 +142,10 @@ def client_sends_broken(context: Context) -> None:
         with WireClient(stack.sts_url, api_key=stack.settings.sts_api_key) as client:
             if bad_data.needs_open_stream(row["event"], row["fault"]):
                 client.send("stream:init", bad_data.opening(stream_id))
-                client.wait_for("stream:ready")
+                client.wait_for("stream:ready", timeout_s=timeout_s)
             client.send(row["event"], bad_data.broken(row["event"], row["fault"], stream_id))
-            notes["answers"].append((row["fault"], row["code"], client.wait_for("error")))
+            answer = client.wait_for("error", timeout_s=timeout_s)
+            notes["answers"].append((row["fault"], row["code"], answer))
 
 
 @then("each was answered with an `error` event of its code")
@@ -192,17 +175,13 @@ def each_counted(context: Context) -> None:
     )
 
 
-def _stream(context: Context, path: str, state: str) -> dict[str, Any]:
-    """Wait until media-service reports the stream at ``path`` in that state; return the report."""
-    service = context.session.stack().media_service
+def _wait_for_state(context: Context, path: str, state: str) -> dict[str, Any]:
+    timeout_s = context.session.settings.timeout(40)
+    return wait_for_state(context.session.stack(), path, state, timeout_s=timeout_s)
 
-    def probe() -> dict[str, Any] | None:
-        report = next((r for r in service.streams() if r["path_in"] == path), None)
-        if report is None or report["state"] != state:
-            raise NotYet("no such stream" if report is None else str(report["state"]))
-        return report
 
-    return wait_for(f"{path} to be {state}", probe, timeout_s=context.session.settings.timeout(40))
+def _timeout(context: Context) -> float:
+    return context.session.settings.timeout(10)
 
 
 def _failures(context: Context) -> float:

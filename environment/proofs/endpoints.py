@@ -85,13 +85,19 @@ def published_ports(container: ServiceContainer) -> dict[int, int]:
 class Refusal:
     """How a server took bytes it cannot understand: what it answered, whether it hung up.
 
-    ``after_s``: seconds from the bytes to the first sign of refusal, be it the first byte of an
-    answer or the end of the connection; when nothing came, the seconds that were spent waiting.
+    Seconds count from when the bytes were sent. ``answered_after_s`` is None without an answer;
+    ``lasted_s`` is when the connection ended, or, if the server kept it, when time was up.
     """
 
     answer: bytes
     hung_up: bool
-    after_s: float
+    answered_after_s: float | None
+    lasted_s: float
+
+    @property
+    def after_s(self) -> float | None:
+        """When the server hung up or, if it only answered, answered; None: it did neither."""
+        return self.lasted_s if self.hung_up else self.answered_after_s
 
 
 def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> Refusal:
@@ -101,7 +107,7 @@ def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> R
     Raises ``OSError`` when nobody takes the connection.
     """
     answer, hung_up = bytearray(), False
-    after_s: float | None = None
+    answered_after_s: float | None = None
     with socket.create_connection((host, port), timeout=timeout_s) as connection:
         begun = time.monotonic()
         try:
@@ -109,11 +115,12 @@ def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> R
             while not hung_up and (remaining_s := begun + timeout_s - time.monotonic()) > 0:
                 connection.settimeout(remaining_s)
                 received = connection.recv(4096)
-                after_s = after_s or time.monotonic() - begun
+                if received and not answer:
+                    answered_after_s = time.monotonic() - begun
                 answer += received
                 hung_up = not received
         except TimeoutError:
             pass
         except (ConnectionResetError, BrokenPipeError):
             hung_up = True
-        return Refusal(bytes(answer), hung_up, after_s or time.monotonic() - begun)
+        return Refusal(bytes(answer), hung_up, answered_after_s, time.monotonic() - begun)

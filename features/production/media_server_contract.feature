@@ -33,7 +33,7 @@ Feature: The media server keeps its contract, be it MediaMTX or the stand-in for
 
   Scenario: an output is recorded from its first packet to its last
     Given 4 seconds of the clip are published at `live/recorded/out` and end
-    Then the recording of `live/recorded/out` holds all pictures of those 4 seconds
+    Then the recording of `live/recorded/out` is those 4 seconds, picture for picture and sound
 
   Scenario: a second publisher takes over
     Given a test stream is published at `contract/taken`

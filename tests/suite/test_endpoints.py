@@ -66,11 +66,25 @@ def test_a_refusal_carries_the_answer() -> None:
         refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=3)
     assert refusal.hung_up
     assert refusal.answer.startswith(b"HTTP/1.1 400")
-    assert 0 < refusal.after_s < 3
+    assert refusal.after_s == refusal.lasted_s < 3
+    assert (refusal.answered_after_s or 9) <= refusal.lasted_s
 
 
 def test_a_server_that_waits_for_ever_is_found_out() -> None:
     with server(say_nothing) as port:
         refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=0.2)
     assert not refusal.hung_up
-    assert refusal.after_s >= 0.2
+    assert refusal.after_s is None
+    assert refusal.lasted_s >= 0.2
+
+
+def test_an_answer_without_an_end_counts_from_the_answer() -> None:
+    def answer_and_wait(connection: socket.socket) -> None:
+        answer_http(connection)
+        say_nothing(connection)
+
+    with server(answer_and_wait) as port:
+        refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=0.3)
+    assert not refusal.hung_up
+    assert refusal.after_s == refusal.answered_after_s
+    assert (refusal.after_s or 9) < refusal.lasted_s
