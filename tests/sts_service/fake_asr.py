@@ -1,7 +1,9 @@
 """A recogniser that hears its words in the level of the sound, at once, and misbehaves on cue."""
 
 import os
+import subprocess
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -21,8 +23,10 @@ class Engine(Recognizer):
     model: str = "level"
 
     def __init__(self, options: EngineOptions) -> None:
-        if options.model == "missing":
-            raise EngineLoadError("the model called missing is not there")
+        if options.model == "broken":
+            raise subprocess.CalledProcessError(1, ["unpack", "broken"])
+        if options.model is not None and not Path(options.model).exists():
+            raise EngineLoadError(f"the model called {options.model} is not there")
         self._stumbled = False
 
     def _recognize(self, samples: Samples, language: str) -> str:

@@ -8,7 +8,7 @@ from services.contracts import ErrorCode
 from sts_service.engines.registry import Choice, Description, Engines, Selection, describe
 from sts_service.job import Failure, FragmentJob, Outcome
 from sts_service.pipeline import dub
-from sts_service.pool import Taken
+from sts_service.pool import Taken, WorkersState
 
 FAKES = Selection(
     profile="fake",
@@ -34,6 +34,7 @@ class FakeWorkers:
         self.outcome: Outcome | None = None
         self.processed = 0
         self.stopped = False
+        self.state = WorkersState(total=size)
 
     async def start(self) -> Description:
         await self.loaded.wait()

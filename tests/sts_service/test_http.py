@@ -11,6 +11,8 @@ from structlog.testing import capture_logs
 from services.contracts import FragmentProcessed
 from sts_service.app import Service
 from sts_service.logs import configure_logging
+from sts_service.pool import WorkersState
+from tests.sts_service.fake_workers import FakeWorkers
 from tests.sts_service.probe import Probe, fragment
 from tests.sts_service.served import get, metric
 from tests.sts_service.sounds import level
@@ -25,6 +27,18 @@ class TestHttp:
         assert body["profile"] == "fake"
         assert body["models"] == {"asr": "level", "translation": "words", "tts": "hum"}
         assert (await get(service, "/ready")).status_code == 200
+
+    async def test_health_tells_of_workers_without_engines(
+        self, service: Service, workers: FakeWorkers
+    ) -> None:
+        workers.state = WorkersState(total=2, down=("no model",))
+        response = await get(service, "/health")
+        assert (response.status_code, response.json()["status"]) == (200, "healthy")
+        assert response.json()["workers"] == {"total": 2, "down": ["no model"]}
+        workers.state = WorkersState(total=2, down=("no model", "no model"))
+        response = await get(service, "/health")
+        assert (response.status_code, response.json()["status"]) == (503, "failed")
+        assert (await get(service, "/ready")).status_code == 503
 
     async def test_metrics_count_what_happened(self, opened: Probe, service: Service) -> None:
         for sequence, peak in enumerate((0.1, 0.95)):

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,7 @@ from services.contracts import ErrorCode
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Choice
 from sts_service.job import FragmentJob, Outcome
-from sts_service.pool import WorkerPool
+from sts_service.pool import WorkerPool, WorkersState
 from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL
 from tests.sts_service.fake_workers import FAKES
 from tests.sts_service.sounds import RATE_HZ, level
@@ -73,9 +74,45 @@ async def test_who_waits_may_go_away(pool: WorkerPool) -> None:
     assert (await dub(pool, 0.6)).transcript == "six"
 
 
-async def test_what_cannot_load_says_why() -> None:
-    selection = replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model="missing"))
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("missing", "the model called missing is not there"),
+        ("broken", r"Command '\['unpack', 'broken'\]' returned non-zero exit status 1"),
+    ],
+)
+async def test_what_cannot_load_says_why(model: str, why: str) -> None:
+    selection = replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model=model))
     pool = WorkerPool(selection, size=1, load_timeout_s=20)
-    with pytest.raises(EngineLoadError, match="the model called missing is not there"):
+    with pytest.raises(EngineLoadError, match=why):
         await pool.start()
+    await pool.stop()
+
+
+async def test_engines_that_cannot_be_loaded_again_are_told_of_until_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sts_service.pool.RELOAD_DELAY_S", 0.05)
+    model = tmp_path / "model"
+    model.touch()
+    selection = replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model=str(model)))
+    pool = WorkerPool(selection, size=1, load_timeout_s=20)
+    await pool.start()
+    assert pool.state == WorkersState(total=1)
+
+    model.unlink()
+    assert (await dub(pool, DIE_LEVEL)).failure is not None
+    # Waits for the worker that died, and is told that there will be none.
+    failed = await dub(pool, 0.1)
+    assert failed.failure is not None
+    assert failed.failure.retryable
+    assert "is not there" in failed.failure.message
+    assert not pool.state.usable
+    assert "is not there" in pool.state.down[0]
+
+    model.touch()
+    async with asyncio.timeout(10):
+        while not pool.state.usable:  # noqa: ASYNC110 - a process is waited for
+            await asyncio.sleep(0.02)
+    assert (await dub(pool, 0.1)).transcript == "one"
     await pool.stop()

@@ -64,7 +64,7 @@ class Service:
             engines=self._engines,
             max_deferred=settings.max_streams,
         )
-        self._health = Health(self._engines, self.metrics)
+        self._health = Health(self._engines, workers, self.metrics)
         application = web.Application()
         application.add_routes(self._health.routes())
         count_refusals(application, self.metrics)

@@ -8,13 +8,17 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from sts_service.engines.registry import Description
 from sts_service.metrics import Metrics
+from sts_service.pool import Workers
 
 
 class Health:
-    """Healthy means: the models of all workers are loaded and the service is not stopping."""
+    """Healthy means: the models are loaded, a worker can use them, the service is not stopping."""
 
-    def __init__(self, engines: asyncio.Future[Description], metrics: Metrics) -> None:
+    def __init__(
+        self, engines: asyncio.Future[Description], workers: Workers, metrics: Metrics
+    ) -> None:
         self._engines = engines
+        self._workers = workers
         self._metrics = metrics
         self._started_at = time.monotonic()
         self.stopping = False
@@ -33,16 +37,19 @@ class Health:
         if not self._engines.done():
             return web.json_response({"status": "loading"}, status=503)
         engines = self._engines.result()
+        workers = self._workers.state
         return web.json_response(
             {
-                "status": "healthy",
+                "status": "healthy" if workers.usable else "failed",
                 "profile": engines.profile,
                 "asr": engines.asr,
                 "translation": engines.translation,
                 "tts": engines.tts,
                 "models": engines.models,
+                "workers": {"total": workers.total, "down": list(workers.down)},
                 "uptime_s": round(time.monotonic() - self._started_at, 3),
-            }
+            },
+            status=200 if workers.usable else 503,
         )
 
     async def _exposition(self, _: web.Request) -> web.Response:

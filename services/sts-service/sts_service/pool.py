@@ -1,8 +1,10 @@
 """Worker processes: each holds loaded engines and works on one fragment at a time."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Protocol
 
@@ -20,11 +22,32 @@ _log = structlog.get_logger()
 # Inside an engine's native code a process does not hear SIGTERM: do not wait long before SIGKILL.
 CONSTS.term_timeout = 0.5
 
+RELOAD_DELAY_S = 1.0
+_MAX_RELOAD_DELAY_S = 60.0
+"""An engine that cannot be loaded is tried again after twice as long each time."""
+
 Taken = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class WorkersState:
+    """How many workers there are, and why some of them have no engines."""
+
+    total: int
+    down: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a worker that has its engines, or may have them soon."""
+        return len(self.down) < self.total
 
 
 class Workers(Protocol):
     """Something that dubs fragments outside the event loop."""
+
+    @property
+    def state(self) -> WorkersState:
+        """How the workers are."""
 
     async def start(self) -> Description:
         """Return once all workers have loaded; ``EngineLoadError`` if they cannot."""
@@ -37,30 +60,55 @@ class Workers(Protocol):
 
 
 class WorkerPool:
-    """A fixed number of processes, each in a slot that replaces it when it dies or hangs."""
+    """A fixed number of processes, each in a slot that replaces it when it dies or hangs.
+
+    A slot gets work only while its process has its engines; one that lost them loads again in
+    the background, for as long as it takes.
+    """
 
     def __init__(
         self, selection: Selection, *, size: int, load_timeout_s: float, log_level: str = "INFO"
     ) -> None:
         self._slots = [_Slot(selection, load_timeout_s, log_level) for _ in range(size)]
-        self._free: asyncio.Queue[_Slot] = asyncio.Queue(maxsize=size)
+        self._free: deque[_Slot] = deque()
+        self._changed = asyncio.Condition()
         self._running: set[asyncio.Task[Outcome]] = set()
+        self._recoveries: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    @property
+    def state(self) -> WorkersState:
+        """How the workers are."""
+        down = tuple(slot.down for slot in self._slots if slot.down is not None)
+        return WorkersState(total=len(self._slots), down=down)
 
     async def start(self) -> Description:
         """Load all workers side by side."""
         descriptions = await asyncio.gather(*(slot.load() for slot in self._slots))
         for slot in self._slots:
-            self._free.put_nowait(slot)
+            await self._offer(slot)
         return descriptions[0]
 
     async def process(self, job: FragmentJob, *, timeout_s: float, taken: Taken) -> Outcome:
         """Dub one fragment in the slot that is free first."""
-        slot = await self._free.get()
-        task = asyncio.create_task(self._in_slot(slot, job, timeout_s, taken))
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._free or not self.state.usable)
+            if not self._free:
+                message = f"no worker can load its engines: {self.state.down[0]}"
+                return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message))
+            task = asyncio.create_task(self._in_slot(self._free.popleft(), job, timeout_s, taken))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         # Who waits may go away; the slot is free only when its process really is.
         return await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """End all processes."""
+        self._stopping = True
+        for recovery in self._recoveries:
+            recovery.cancel()
+        await asyncio.gather(*self._recoveries, return_exceptions=True)
+        await asyncio.gather(*(slot.stop() for slot in self._slots))
 
     async def _in_slot(
         self, slot: "_Slot", job: FragmentJob, timeout_s: float, taken: Taken
@@ -69,18 +117,39 @@ class WorkerPool:
             await taken()
             return await slot.run(job, timeout_s)
         finally:
-            self._free.put_nowait(slot)
+            if slot.sound:
+                await self._offer(slot)
+            elif not self._stopping:
+                recovery = asyncio.create_task(self._recover(slot))
+                self._recoveries.add(recovery)
+                recovery.add_done_callback(self._recoveries.discard)
 
-    async def stop(self) -> None:
-        """End all processes."""
-        await asyncio.gather(*(slot.stop() for slot in self._slots))
+    async def _offer(self, slot: "_Slot") -> None:
+        async with self._changed:
+            self._free.append(slot)
+            self._changed.notify_all()
+
+    async def _recover(self, slot: "_Slot") -> None:
+        delay_s = RELOAD_DELAY_S
+        while True:
+            try:
+                await slot.reload()
+                break
+            except EngineLoadError as error:
+                _log.error("worker_down", error=str(error), retry_after_s=delay_s)
+                async with self._changed:
+                    self._changed.notify_all()
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, _MAX_RELOAD_DELAY_S)
+        await self._offer(slot)
 
 
 class _Slot:
     """One worker process at a time.
 
     A pool of one: Pebble gives up a whole pool when an idle worker dies, and then only this slot
-    starts afresh.
+    starts afresh. ``sound`` while the process is known to have its engines; ``down`` says why
+    they could not be loaded.
     """
 
     def __init__(self, selection: Selection, load_timeout_s: float, log_level: str) -> None:
@@ -89,6 +158,8 @@ class _Slot:
         self._log_level = log_level
         self._pool = self._new_pool()
         self._stuck = False
+        self.sound = False
+        self.down: str | None = None
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
@@ -101,35 +172,49 @@ class _Slot:
     async def load(self) -> Description:
         try:
             future = self._pool.schedule(worker.report)
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._load_timeout_s)
+            description = await asyncio.wait_for(asyncio.wrap_future(future), self._load_timeout_s)
         except TimeoutError as error:
             message = f"a worker did not load within {self._load_timeout_s:g} s"
             raise EngineLoadError(message) from error
-        except (ProcessExpired, BrokenProcessPool) as error:
+        except (ProcessExpired, BrokenProcessPool, RuntimeError) as error:
             raise EngineLoadError(f"a worker died while loading: {error}") from error
+        self.sound, self.down = True, None
+        return description
+
+    async def reload(self) -> None:
+        """Load again, in another process where there is none; ``EngineLoadError`` if it fails."""
+        try:
+            if self._stuck or not self._pool.active:
+                _log.warning("worker_replaced")
+                await self.stop()
+                self._pool = self._new_pool()
+                self._stuck = False
+            await self.load()
+        except EngineLoadError as error:
+            self.sound, self._stuck, self.down = False, True, str(error)
+            raise
 
     async def run(self, job: FragmentJob, timeout_s: float) -> Outcome:
-        if self._stuck or not self._pool.active:
-            await self._replace()
-        # Pebble counts from when the process takes the task; a process that died before has to
+        # Pebble counts from when the process takes the task; a process that died unseen has to
         # load first, so what bounds the whole wait is longer.
         deadline_s = timeout_s + self._load_timeout_s
         try:
+            if not self._pool.active:
+                await self.reload()
+            self.sound = False
             future = self._pool.schedule(worker.run, args=(job,), timeout=timeout_s)
-            return await asyncio.wait_for(asyncio.wrap_future(future), deadline_s)
+            outcome = await asyncio.wait_for(asyncio.wrap_future(future), deadline_s)
         except TimeoutError:
             self._stuck = future.cancelled()
             message = f"not processed within {timeout_s:g} s"
             return Outcome(failure=Failure(ErrorCode.TIMEOUT, message))
+        except EngineLoadError as error:
+            return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, str(error)))
         except (ProcessExpired, BrokenProcessPool, RuntimeError) as error:
             _log.warning("worker_died", error=str(error))
             return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, f"the worker died: {error}"))
-
-    async def _replace(self) -> None:
-        _log.warning("worker_replaced")
-        await self.stop()
-        self._pool = self._new_pool()
-        self._stuck = False
+        self.sound = True
+        return outcome
 
     async def stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it unannotated

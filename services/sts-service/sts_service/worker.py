@@ -30,6 +30,10 @@ def prepare(selection: Selection, log_level: str) -> None:
     except EngineLoadError as error:
         _Loaded.error = str(error)
         return
+    except Exception as error:  # noqa: BLE001 - outermost edge: an engine's program failed, say
+        _log.exception("engines_not_loaded")
+        _Loaded.error = f"{type(error).__name__}: {error}"
+        return
     _Loaded.engines = engines
     _Loaded.description = describe(selection, engines)
     atexit.register(engines.close)
@@ -43,9 +47,9 @@ def report() -> Description:
 
 
 def run(job: FragmentJob) -> Outcome:
-    """Dub one fragment; never raises."""
+    """Dub one fragment; raises nothing but ``EngineLoadError``, where there are no engines."""
     if _Loaded.engines is None:
-        return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, _Loaded.error, retryable=False))
+        raise EngineLoadError(_Loaded.error)
     try:
         return dub(_Loaded.engines, job)
     except Exception as error:  # noqa: BLE001 - outermost edge: one fragment fails, not the worker
