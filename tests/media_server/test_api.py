@@ -1,10 +1,13 @@
 """The Control API: lists, pages, and errors in MediaMTX's form."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+from media_server import api
+from media_server.errors import Reason
 from tests.media_server.client import RtmpClient
 from tests.media_server.conftest import Running
 
@@ -62,3 +65,31 @@ async def test_the_api_only_answers_get(running: Running) -> None:
     async with running.http.post(url) as response:
         body: Any = await response.json()
         assert (response.status, body["status"]) == (405, "error")
+
+
+async def test_each_request_that_is_no_http_is_a_line_and_counted(running: Running) -> None:
+    address = running.server.api_address
+    assert address is not None
+    for said in (b"\x16\x03\x01\x02\x00 hello TLS\r\n\r\n", b"GET / HTTP/9.9.9\r\n\r\n") * 2:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(said)
+        assert b"400 Bad Request" in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    refused = [line for line in running.log if line.startswith("[API] [conn 127.0.0.1] refused: ")]
+    assert len(refused) == 4
+    assert not any("\n" in line or len(line) > 300 for line in refused)
+    _, info = await running.get("/v3/info")
+    assert info["refusals"] == {"bad_protocol": 4}
+
+
+async def test_a_crash_of_a_call_is_logged_and_counted(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("bug")
+
+    monkeypatch.setattr(api, "_whole_number", crash)
+    async with running.http.get(f"http://{running.server.api_address}/v3/paths/list") as response:
+        assert response.status == 500
+    assert any("[API] Error handling request" in line for line in running.log)
+    assert running.server.refusals[Reason.INTERNAL] == 1

@@ -14,6 +14,10 @@ from media_server.recorder import Recorder, encode_tag, recording_file
 TAG = MediaTag(TagType.VIDEO, 0x12345678, b"\x17\x01\x00\x00\x00picture")
 
 
+def open_files() -> set[Path]:
+    return {link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+
+
 def test_a_tag_is_written_as_the_format_says() -> None:
     assert encode_tag(TAG) == (
         b"\x09\x00\x00\x0c\x34\x56\x78\x12\x00\x00\x00" + TAG.body + b"\x00\x00\x00\x17"
@@ -70,6 +74,22 @@ async def test_a_full_disk_stops_the_recording_at_a_whole_tag(
     await keeper.close()
     assert (tmp_path / "b.flv").read_bytes() == whole
     assert any("[recorder] stopped: [Errno 28]" in line for line in server_log)
+
+
+async def test_a_disk_that_is_full_from_the_start_keeps_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    keeper = Recorder()
+    recording = keeper.open("a", str(tmp_path / "%path"))
+    monkeypatch.setattr(os, "write", full)
+    recording.write(TAG)
+    await recording.flush()
+    monkeypatch.undo()
+    assert tmp_path / "a.flv" not in open_files()
+    await keeper.close()
 
 
 async def test_a_disk_that_cannot_keep_up_ends_the_recording_only(

@@ -1,5 +1,6 @@
 """The Control API: the calls of MediaMTX that the system uses, with its old and new field names."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import BasicAuth, hdrs, web
+from aiohttp.http import HttpProcessingError
 
 from media_server import NAME, VERSION
 from media_server.auth import Action, Credentials, authorize
@@ -17,6 +19,7 @@ from media_server.paths import Client, PathTable, Publication
 
 _DEFAULT_PAGE_ITEMS = 100
 _SHUTDOWN_S = 0.2
+_MAX_REASON_CHARACTERS = 200
 
 
 class ControlApi:
@@ -47,7 +50,11 @@ class ControlApi:
         )
         application.on_response_prepare.append(_name_server)
         self._runner = web.AppRunner(
-            application, access_log=None, shutdown_timeout=_SHUTDOWN_S, keepalive_timeout=75
+            application,
+            access_log=None,
+            logger=_http_logger(self._refusals),
+            shutdown_timeout=_SHUTDOWN_S,
+            keepalive_timeout=75,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, address.host or None, address.port, reuse_address=True)
@@ -128,6 +135,32 @@ class ControlApi:
                 "refusals": {reason.value: count for reason, count in self._refusals.items()},
             }
         )
+
+
+class _HttpComplaints(logging.Handler):
+    """The HTTP server's errors: what is no HTTP, or a crash of a handler."""
+
+    def __init__(self, refusals: Counter[Reason]) -> None:
+        super().__init__()
+        self._refusals = refusals
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = record.exc_info[1] if record.exc_info else None
+        if isinstance(cause, HttpProcessingError):
+            self._refusals[Reason.BAD_PROTOCOL] += 1
+            remote = record.args[0] if isinstance(record.args, tuple) else "unknown"
+            said = cause.message.partition("\n")[0][:_MAX_REASON_CHARACTERS]
+            LOGGER.warning("[API] [conn %s] refused: %s: %s", remote, type(cause).__name__, said)
+        elif record.levelno >= logging.ERROR:
+            self._refusals[Reason.INTERNAL] += 1
+            LOGGER.error("[API] %s", record.getMessage(), exc_info=record.exc_info)
+
+
+def _http_logger(refusals: Counter[Reason]) -> logging.Logger:
+    # At DEBUG it is said that a first line is no HTTP.
+    logger = logging.Logger("media_server.http", level=logging.DEBUG)
+    logger.addHandler(_HttpComplaints(refusals))
+    return logger
 
 
 async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:

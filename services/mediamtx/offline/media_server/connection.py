@@ -30,10 +30,13 @@ class Connection:
         peer = writer.get_extra_info("peername") or ("unknown", 0)
         host = f"[{peer[0]}]" if ":" in peer[0] else peer[0]
         self._label = f"[{protocol}] [conn {host}:{peer[1]}]"
-        connected_socket: socket.socket = writer.get_extra_info("socket")
-        connected_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket: socket.socket = writer.get_extra_info("socket")
+
+    def tune(self) -> None:
+        """Set the socket's options; ``OSError`` when the peer has gone already."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Finds out about a peer that vanished without a word, as a silent reader may.
-        connected_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def log(self, message: str, level: int = logging.INFO) -> None:
         """Log a line that names the peer."""

@@ -69,6 +69,7 @@ class Listener:
         connection = Connection(self._protocol, reader, writer)
         connection.log("opened")
         try:
+            connection.tune()
             await self._serve(self._session(connection))
         except Refused as refusal:
             self._refusals[refusal.reason] += 1

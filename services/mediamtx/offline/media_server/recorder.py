@@ -150,7 +150,11 @@ class _FlvFile:
         self.path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         self._size_bytes = 0
-        self.append([_HEADER % 0x05])
+        try:
+            self.append([_HEADER % 0x05])
+        except OSError:
+            os.close(self._descriptor)
+            raise
 
     def append(self, tags: Sequence[bytes]) -> None:
         data = memoryview(b"".join(tags))
