@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import aiohttp
 import socketio
 
 from environment.runs.observations import Observation, Observations, Sender
@@ -159,18 +160,21 @@ class Observer:
         self._loop = asyncio.get_running_loop()
         self._leave = asyncio.Event()
         while not self._leave.is_set():
-            await self._one_connection(self._leave)
+            # Handed over, since the library leaves its own one open when it cannot connect.
+            async with aiohttp.ClientSession() as http:
+                await self._one_connection(self._leave, http)
             try:
                 await asyncio.wait_for(self._leave.wait(), RECONNECT_PAUSE_S)
             except TimeoutError:
                 continue
 
-    async def _one_connection(self, leave: asyncio.Event) -> None:
+    async def _one_connection(self, leave: asyncio.Event, http: aiohttp.ClientSession) -> None:
         # The library's own reconnection gives up when the server closes the namespace in an
         # orderly way, which is what a restarted sts-service does.
         client = socketio.AsyncClient(
             reconnection=False,
             handle_sigint=False,
+            http_session=http,
             websocket_extra_options={"max_msg_size": MAX_MESSAGE_BYTES},
         )
         lost = asyncio.Event()

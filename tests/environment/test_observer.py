@@ -1,6 +1,7 @@
 """The observer, against a real Socket.IO server in this process."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -199,10 +200,14 @@ def test_the_key_is_handed_over(server: Server) -> None:
     assert not observer.connected
 
 
-def test_nobody_there_is_an_error_that_names_the_address() -> None:
+def test_nobody_there_is_an_error_that_names_the_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     observer = Observer("http://127.0.0.1:9")
     try:
         with pytest.raises(WaitTimeout, match=r"127\.0\.0\.1:9/observe"):
             observer.start(0.5)
     finally:
         observer.close()
+    gc.collect()
+    assert "Unclosed" not in caplog.text
