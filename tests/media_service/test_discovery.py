@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from media_service.discovery import Discovery, PublishedPath, parse_path
 
@@ -60,13 +61,16 @@ async def until(condition: Callable[[], bool]) -> None:
 
 class FakeApi:
     def __init__(self) -> None:
-        self.items: list[dict[str, Any]] = []
+        self.items: list[Any] = []
+        self.listing: Any = None
         self.page_items = 100
         self.broken = False
 
     async def list(self, request: web.Request) -> web.Response:
         if self.broken:
             return web.Response(text="<html>", content_type="text/html")
+        if self.listing is not None:
+            return web.json_response(self.listing)
         page = int(request.query["page"])
         shown = self.items[page * self.page_items : (page + 1) * self.page_items]
         pages = -(-len(self.items) // self.page_items)
@@ -107,9 +111,49 @@ async def test_what_is_published_is_told_again_and_again(api: FakeApi, server: T
             api.broken = True
             await until(lambda: not discovery.reachable)
             api.broken = False
-            await until(lambda: discovery.reachable)
+            await until(lambda: discovery.reachable is True)
     finally:
         running.cancel()
+
+
+async def test_a_malformed_answer_is_told_once_and_survived(
+    api: FakeApi, server: TestServer
+) -> None:
+    told: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    async def seen(paths: list[PublishedPath]) -> None:
+        await told.put([path.name for path in paths])
+
+    discovery = Discovery(str(server.make_url("")).rstrip("/"), seen)
+    with capture_logs() as lines:
+        running = asyncio.create_task(discovery.run())
+        async with asyncio.timeout(10):
+            # What is understood is not held up by what is not.
+            api.items = [{**OLD, "tracks": 7}, "item", {**OLD, "source": {"id": []}}, NEW]
+            assert await told.get() == ["b/c"]
+            assert await told.get() == ["b/c"]
+            malformed: list[Any] = [{"items": 7}, [], {"items": [], "pageCount": "many"}, "x"]
+            for listing in malformed:
+                api.listing = listing
+                await until(lambda: not discovery.reachable)
+                assert not running.done()
+                api.listing = None
+                await until(lambda: discovery.reachable is True)
+        running.cancel()
+    assert [line["event"] for line in lines].count("media_server_answer_invalid") == 1
+
+
+async def test_a_media_server_that_was_never_there_is_told() -> None:
+    async def seen(paths: list[PublishedPath]) -> None:
+        raise AssertionError("nothing can have been seen")
+
+    discovery = Discovery("http://user:secret@127.0.0.1:9", seen)
+    with capture_logs() as lines:
+        running = asyncio.create_task(discovery.run())
+        await until(lambda: discovery.reachable is False)
+        await asyncio.wait([running], timeout=0.3)
+        running.cancel()
+    assert [line["event"] for line in lines] == ["media_server_lost"]
 
 
 async def test_a_media_server_that_is_away_is_no_end() -> None:

@@ -5,10 +5,11 @@ import sys
 
 from pydantic import ValidationError
 
-from media_service import logs
-from media_service.app import serve
+from media_service.app import PortTakenError, serve
+from media_service.logs import configure_logging, get_logger
 from media_service.settings import Settings
 
+EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
 
 
@@ -21,8 +22,15 @@ def main() -> int:
         variable = ".".join(str(part) for part in first["loc"]).upper()
         print(f"media-service: {variable}: {first['msg']}", file=sys.stderr)
         return EXIT_MISCONFIGURED
-    logs.configure(settings.log_level)
-    asyncio.run(serve(settings))
+    configure_logging(settings.log_level)
+    try:
+        asyncio.run(serve(settings))
+    except PortTakenError as error:
+        get_logger().error("port_not_bound", port=settings.port, error=str(error))
+        return EXIT_FAILED
+    except Exception:  # noqa: BLE001 - the process's outermost edge
+        get_logger().exception("service_failed")
+        return EXIT_FAILED
     return 0
 
 

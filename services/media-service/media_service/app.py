@@ -10,6 +10,7 @@ from aiohttp import web
 
 from media_service.discovery import Discovery
 from media_service.http_api import HttpApi
+from media_service.http_log import http_logger
 from media_service.logs import get_logger
 from media_service.metrics import Metrics
 from media_service.settings import Settings
@@ -17,7 +18,14 @@ from media_service.sts_client import StsClient
 from media_service.supervisor import Supervisor
 from media_service.worker_process import WorkerPool
 
+KEEPALIVE_S = 75.0
+SHUTDOWN_S = 0.5
+"""What a request that is being answered gets at the end: the reports are made in no time."""
 _log = get_logger()
+
+
+class PortTakenError(Exception):
+    """The service's port cannot be listened on."""
 
 
 async def serve(settings: Settings) -> None:
@@ -32,10 +40,19 @@ async def serve(settings: Settings) -> None:
     supervisor = Supervisor(settings, sts, metrics, workers)
     discovery = Discovery(settings.mediamtx_api_url, supervisor.reconcile)
     api = HttpApi(supervisor, sts, discovery, metrics if settings.metrics_enabled else None)
-    runner = web.AppRunner(api.application(), access_log=None)
+    runner = web.AppRunner(
+        api.application(),
+        access_log=None,
+        logger=http_logger(metrics),
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+    )
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+        except OSError as error:
+            raise PortTakenError(error.strerror or str(error)) from error
         workers.warm_up()
         _log.info(
             "service_started", port=settings.port, sts=sts.url, media_server=discovery.api_url

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from media_service.discovery import Discovery
 from media_service.metrics import Metrics
+from media_service.redaction import redacted
 from media_service.sts_client import StsClient
 from media_service.supervisor import Supervisor
 
@@ -47,13 +48,13 @@ class HttpApi:
         return {
             "status": status,
             "sts": {
-                "url": self._sts.url,
+                "url": redacted(self._sts.url),
                 "connected": self._sts.connected,
                 "session": self._sts.session,
             },
             "media_server": {
-                "url": self._discovery.api_url,
-                "reachable": self._discovery.reachable,
+                "url": redacted(self._discovery.api_url),
+                "reachable": bool(self._discovery.reachable),
             },
             "streams": self._supervisor.active,
             "uptime_s": round(time.monotonic() - self._started_at, 3),

@@ -2,8 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MAX_SEGMENT_S = 54
+"""What fits into the 10 MiB that STS takes for one fragment, at 48 kHz in stereo."""
+MAX_WAITING_SEGMENTS = 60
+"""How many segments may become due for output while one is being dubbed."""
 
 
 class Settings(BaseSettings):
@@ -11,9 +16,11 @@ class Settings(BaseSettings):
 
     ``STS_RECONNECT_BASE_S`` is the first of the doubling waits between attempts to reconnect
     (021, edge cases: 2, 4, 8, 16, 32 s); ``FRAGMENT_TIMEOUT_S`` counts from a segment's cut.
+    ``SEGMENT_DIR`` and ``STREAM_RESUME_S`` are read and have no effect yet: segments are held in
+    memory, and a path that is published again is a new stream.
     """
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     host: str = "0.0.0.0"  # noqa: S104 - a container's service is reached from outside it
     port: int = Field(default=8080, ge=0, le=65535)
@@ -30,7 +37,7 @@ class Settings(BaseSettings):
     sts_reconnect_base_s: float = Field(default=2.0, gt=0)
     sts_unavailable_policy: Literal["passthrough", "fail"] = "passthrough"
     segment_dir: str = "/data/segments"
-    segment_duration_s: float = Field(default=6.0, ge=1, le=60)
+    segment_duration_s: float = Field(default=6.0, ge=1, le=MAX_SEGMENT_S)
     fragment_timeout_s: float = Field(default=30.0, gt=0, le=300)
     stream_resume_s: float = Field(default=10.0, ge=0)
     source_language: str = Field(default="en", min_length=2, max_length=8)
@@ -45,6 +52,16 @@ class Settings(BaseSettings):
     @classmethod
     def _no_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("fragment_timeout_s")
+    @classmethod
+    def _within_backlog(cls, value: float, known: ValidationInfo) -> float:
+        longest_s = MAX_WAITING_SEGMENTS * float(known.data.get("segment_duration_s", value))
+        if value > longest_s:
+            raise ValueError(
+                f"{MAX_WAITING_SEGMENTS} segments can wait at most: {longest_s:.0f} s here"
+            )
+        return value
 
     def input_url(self, path: str) -> str:
         """Return where the media of ``path`` is read."""
