@@ -15,12 +15,12 @@ import pytest
 from tests.media_server.conftest import Running
 
 SOURCE_FOLDER = Path(__file__).parents[2] / "services/mediamtx/offline"
-FRAMES, FRAME_RATE = 60, 30
+FRAMES, FRAME_RATE = 45, 30
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of H.264 with a keyframe each half second, and of AAC."""
+    """A second and a half of H.264 with a keyframe each half second, and of AAC."""
     path = tmp_path_factory.mktemp("clip") / "clip.flv"
     picture = f"testsrc2=size=320x180:rate={FRAME_RATE}:duration={FRAMES / FRAME_RATE}"
     sound = f"sine=sample_rate=48000:duration={FRAMES / FRAME_RATE}"

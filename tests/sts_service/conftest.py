@@ -44,8 +44,9 @@ def workers(fakes: Engines) -> FakeWorkers:
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings.model_validate(SETTINGS)
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """The settings of ``service``; a test may parametrize them."""
+    return Settings.model_validate(getattr(request, "param", SETTINGS))
 
 
 @pytest.fixture

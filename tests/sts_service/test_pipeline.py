@@ -12,11 +12,12 @@ from sts_service.pipeline import dub
 from tests.sts_service.fake_asr import FAIL_LEVEL, STUMBLE_LEVEL
 from tests.sts_service.sounds import RATE_HZ, SEGMENT_SAMPLES, counting, level, number_word, spoken
 
+FIRST_NUMBERS = (1, 13, 25)
+"""Of the five fragments of a count to thirty: units, teens, and compounds."""
+
 SPANISH = (
     "uno dos tres cuatro cinco seis",
-    "siete ocho nueve diez once doce",
     "trece catorce quince dieciséis diecisiete dieciocho",
-    "diecinueve veinte veintiún veintidós veintitrés veinticuatro",
     "veinticinco veintiséis veintisiete veintiocho veintinueve treinta",
 )
 
@@ -32,14 +33,14 @@ def dubbed_sound(outcome: Outcome, channels: int = 1) -> Mono:
 
 @pytest.fixture(scope="module")
 def counted(embedded: Engines) -> list[Outcome]:
-    """Five fragments of the counting track, dubbed by the real engines."""
-    track = counting(1, 30).samples
-    pieces = np.split(track, track.size // SEGMENT_SAMPLES)
+    """Three fragments of the counting track, dubbed by the real engines."""
+    pieces = [counting(first, first + 5).samples for first in FIRST_NUMBERS]
     return [dub(embedded, job(to_pcm(piece, channels=2), channels=2)) for piece in pieces]
 
 
-def test_counting_to_thirty_is_heard_without_an_error(counted: list[Outcome]) -> None:
-    expected = " ".join(number_word(number) for number in range(1, 31))
+def test_counting_is_heard_without_an_error(counted: list[Outcome]) -> None:
+    numbers = [first + after for first in FIRST_NUMBERS for after in range(6)]
+    expected = " ".join(map(number_word, numbers))
     heard = " ".join(outcome.transcript or "" for outcome in counted)
     assert jiwer.wer(expected, heard) == 0, heard
 

@@ -86,7 +86,7 @@ async def test_sigterm_does_not_wait_beyond_the_grace() -> None:
         probe = await Probe(url).connect()
         await probe.say("stream:init", init())
         # Noise is what recognition takes longest for, all of it in native code.
-        await probe.say("fragment:data", fragment(0, to_pcm(noise(60).samples, channels=1)))
+        await probe.say("fragment:data", fragment(0, to_pcm(noise(20).samples, channels=1)))
         await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
         process.send_signal(signal.SIGTERM)
         output, _ = await asyncio.to_thread(process.communicate, timeout=5)

@@ -22,7 +22,7 @@ from sts_service.job import Outcome
 from sts_service.settings import Settings
 from tests.sts_service.fake_workers import FakeWorkers
 from tests.sts_service.probe import Probe, fragment, init
-from tests.sts_service.served import Connect, get, metric, until
+from tests.sts_service.served import SETTINGS, Connect, get, metric, until
 from tests.sts_service.sounds import level
 
 
@@ -97,14 +97,11 @@ class TestStream:
         await opened.say("fragment:data", fragment(4, level(0.1)))
         assert (await opened.expect(FragmentProcessed, 5))[-1].status == "success"
 
-    async def test_what_takes_too_long_times_out(
-        self, connect: Connect, workers: FakeWorkers
-    ) -> None:
+    @pytest.mark.parametrize("settings", [SETTINGS | {"processing_timeout": 0.1}], indirect=True)
+    async def test_what_takes_too_long_times_out(self, opened: Probe, workers: FakeWorkers) -> None:
         workers.gate.clear()
-        probe = await connect()
-        await probe.say("stream:init", init(timeout_ms=1000))
-        await probe.say("fragment:data", fragment(0, level(0.1)))
-        (result,) = await probe.expect(FragmentProcessed)
+        await opened.say("fragment:data", fragment(0, level(0.1)))
+        (result,) = await opened.expect(FragmentProcessed)
         assert result.status == "failed"
         assert result.error is not None
         assert result.error.code is ErrorCode.TIMEOUT
@@ -280,6 +277,7 @@ class TestRefusals:
         assert metric(service, "sts_queue_depth") == 20
         advice = await opened.expect(Backpressure, 2)
         assert [event.action for event in advice] == ["slow_down", "pause"]
+        assert all((event.recommended_delay_ms or 0) > 0 for event in advice)
         workers.gate.set()
         results = await opened.expect(FragmentProcessed, 23)
         assert [result.sequence_number for result in results] == list(range(23))

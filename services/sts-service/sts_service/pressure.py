@@ -8,6 +8,8 @@ QUEUE_CAPACITY = 20
 _PAUSE_AT = 16
 _SLOW_DOWN_AT = 8
 _RELIEVED_AT = 4
+_UNKNOWN_MS = 1000
+"""The delay recommended before any fragment has shown how long one takes."""
 
 Action = Literal["none", "slow_down", "pause"]
 _SEVERITY: dict[Action, Literal["low", "medium", "high"]] = {
@@ -36,7 +38,7 @@ class Pressure:
             current_inflight=inflight,
             queue_depth=depth,
             action=action,
-            recommended_delay_ms=round(average_ms or 0) if action != "none" else None,
+            recommended_delay_ms=None if action == "none" else _delay_ms(average_ms),
         )
 
     def _advice(self, depth: int) -> Action:
@@ -46,3 +48,7 @@ class Pressure:
             # On the way down a pause is not lifted at once, or the advice would flutter.
             return "slow_down"
         return "none" if depth <= _RELIEVED_AT else self._told
+
+
+def _delay_ms(average_ms: float | None) -> int:
+    return _UNKNOWN_MS if average_ms is None else max(1, round(average_ms))
