@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RTMP_VERSION: Final = 3
 _HANDSHAKE_BYTES: Final = 1536
+_MAX_ANSWER_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ class Refusal:
 
 
 def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> Refusal:
-    """Send bytes over TCP and listen until the server hangs up, or time is up.
+    """Send bytes over TCP and listen until the server hangs up, or time or patience is up.
 
+    Patience is 64 KiB of answer: a server that talks on for ever has not hung up.
     The sending side stays open: a server that waits for more for ever is found out.
     Raises ``OSError`` when nobody takes the connection.
     """
@@ -112,8 +114,9 @@ def send_garbage(host: str, port: int, garbage: bytes, *, timeout_s: float) -> R
         begun = time.monotonic()
         try:
             connection.sendall(garbage)
-            while not hung_up and (remaining_s := begun + timeout_s - time.monotonic()) > 0:
-                connection.settimeout(remaining_s)
+            while not hung_up and len(answer) < _MAX_ANSWER_BYTES:
+                # `TimeoutError` once the time is up; 0 would mean not to wait at all.
+                connection.settimeout(max(begun + timeout_s - time.monotonic(), 1e-6))
                 received = connection.recv(4096)
                 if received and not answer:
                     answered_after_s = time.monotonic() - begun

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -76,6 +76,19 @@ def test_a_server_that_waits_for_ever_is_found_out() -> None:
     assert not refusal.hung_up
     assert refusal.after_s is None
     assert refusal.lasted_s >= 0.2
+
+
+def test_a_server_that_talks_for_ever_is_heard_so_far_and_no_further() -> None:
+    def talk(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection.sendall(b"x" * 4096)
+
+    with server(talk) as port:
+        refusal = send_garbage("127.0.0.1", port, b"\xff" * 10, timeout_s=5)
+    assert not refusal.hung_up
+    assert 65_536 <= len(refusal.answer) < 70_000
+    assert refusal.lasted_s < 4
 
 
 def test_an_answer_without_an_end_counts_from_the_answer() -> None:
