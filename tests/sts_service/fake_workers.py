@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 
 from services.contracts import ErrorCode
-from sts_service.engines.registry import Choice, Description, Engines, Selection, describe
+from sts_service.engines.registry import Choice, EngineInfo, Engines, Selection, describe
 from sts_service.job import Failure, FragmentJob, Outcome
 from sts_service.pipeline import dub
 from sts_service.pool import Taken, WorkersState
@@ -36,7 +36,7 @@ class FakeWorkers:
         self.stopped = False
         self.state = WorkersState(total=size)
 
-    async def start(self) -> Description:
+    async def start(self) -> EngineInfo:
         await self.loaded.wait()
         return describe(FAKES, self._engines)
 

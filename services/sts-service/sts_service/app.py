@@ -14,7 +14,7 @@ from services.contracts import OBSERVE_NAMESPACE, ErrorCode
 from sts_service.echo import clipped
 from sts_service.emitter import Emitter
 from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import Description
+from sts_service.engines.registry import EngineInfo
 from sts_service.events import Events
 from sts_service.health import Health
 from sts_service.metrics import Metrics
@@ -40,7 +40,7 @@ class Service:
     def __init__(self, settings: Settings, workers: Workers) -> None:
         self._settings = settings
         self._workers = workers
-        self._engines: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
+        self._engines: asyncio.Future[EngineInfo] = asyncio.get_running_loop().create_future()
         self.metrics = Metrics()
         logger = transport_logger(self.metrics)
         self._server = AsyncServer(

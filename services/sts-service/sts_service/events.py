@@ -21,7 +21,7 @@ from services.contracts import (
 )
 from sts_service.echo import clipped
 from sts_service.emitter import Emitter
-from sts_service.engines.registry import Description
+from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused, shutting_down
 from sts_service.observe import Observers
 from sts_service.streams import Streams
@@ -46,7 +46,7 @@ class Events:
         streams: Streams,
         emitter: Emitter,
         observers: Observers,
-        engines: asyncio.Future[Description],
+        engines: asyncio.Future[EngineInfo],
         max_deferred: int,
     ) -> None:
         self._streams = streams
@@ -131,21 +131,21 @@ class Events:
         if sid not in self._connections:
             await self._streams.abandon(sid)
             return
-        terms = stream.terms
+        options = stream.options
         _log.info(
             "stream_opened",
-            stream_id=terms.stream_id,
+            stream_id=options.stream_id,
             worker_id=init.worker_id,
-            session_id=terms.session_id,
+            session_id=options.session_id,
             config=init.config.wire(),
-            next_sequence=terms.next_sequence,
+            next_sequence=options.next_sequence,
         )
         ready = StreamReady(
-            stream_id=terms.stream_id,
-            session_id=terms.session_id,
+            stream_id=options.stream_id,
+            session_id=options.session_id,
             resumed=False,
             next_sequence=stream.next_sequence,
-            max_inflight=terms.max_inflight,
+            max_inflight=options.max_inflight,
             capabilities=Capabilities(
                 profile=engines.profile,
                 asr=engines.asr,
@@ -155,7 +155,7 @@ class Events:
                 target_languages=engines.target_languages,
             ),
         )
-        await self._emitter.send(sid, "stream:ready", ready, stream_id=terms.stream_id)
+        await self._emitter.send(sid, "stream:ready", ready, stream_id=options.stream_id)
 
     async def _fragment(self, sid: str, fragment: FragmentData) -> None:
         fragment_id = str(fragment.fragment_id)
@@ -195,7 +195,7 @@ class Events:
         except ValueError:
             return None
         owned = self._streams.owned_by(sid)
-        return next((s.terms.stream_id for s in owned if s.knows(fragment_id)), None)
+        return next((s.options.stream_id for s in owned if s.knows(fragment_id)), None)
 
 
 def _parsed(event: str, payload: Any) -> WireModel:

@@ -18,7 +18,7 @@ from services.contracts import (
     StreamConfig,
 )
 from sts_service.echo import clipped
-from sts_service.engines.registry import Description
+from sts_service.engines.registry import EngineInfo
 from sts_service.job import Outcome
 
 
@@ -81,7 +81,7 @@ def result_of(
     *,
     stream_id: str,
     config: StreamConfig,
-    engines: Description,
+    engines: EngineInfo,
 ) -> FragmentProcessed:
     """Put an outcome into the words of the wire (FR-033).
 

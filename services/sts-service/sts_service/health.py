@@ -6,7 +6,7 @@ import time
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from sts_service.engines.registry import Description
+from sts_service.engines.registry import EngineInfo
 from sts_service.metrics import Metrics
 from sts_service.pool import Workers
 
@@ -15,7 +15,7 @@ class Health:
     """Healthy means: the models are loaded, a worker can use them, the service is not stopping."""
 
     def __init__(
-        self, engines: asyncio.Future[Description], workers: Workers, metrics: Metrics
+        self, engines: asyncio.Future[EngineInfo], workers: Workers, metrics: Metrics
     ) -> None:
         self._engines = engines
         self._workers = workers

@@ -14,7 +14,7 @@ from pebble import CONSTS, ProcessExpired, ProcessPool
 from services.contracts import ErrorCode
 from sts_service import worker
 from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import Description, Selection
+from sts_service.engines.registry import EngineInfo, Selection
 from sts_service.job import Failure, FragmentJob, Outcome
 
 _log = structlog.get_logger()
@@ -49,7 +49,7 @@ class Workers(Protocol):
     def state(self) -> WorkersState:
         """How the workers are."""
 
-    async def start(self) -> Description:
+    async def start(self) -> EngineInfo:
         """Return once all workers have loaded; ``EngineLoadError`` if they cannot."""
 
     async def process(self, job: FragmentJob, *, timeout_s: float, taken: Taken) -> Outcome:
@@ -82,7 +82,7 @@ class WorkerPool:
         down = tuple(slot.down for slot in self._slots if slot.down is not None)
         return WorkersState(total=len(self._slots), down=down)
 
-    async def start(self) -> Description:
+    async def start(self) -> EngineInfo:
         """Load all workers side by side."""
         descriptions = await asyncio.gather(*(slot.load() for slot in self._slots))
         for slot in self._slots:
@@ -169,7 +169,7 @@ class _Slot:
             context=get_context("spawn"),
         )
 
-    async def load(self) -> Description:
+    async def load(self) -> EngineInfo:
         try:
             future = self._pool.schedule(worker.report)
             description = await asyncio.wait_for(asyncio.wrap_future(future), self._load_timeout_s)

@@ -16,7 +16,7 @@ from services.contracts import (
     StreamConfig,
     WireModel,
 )
-from sts_service.engines.registry import Description
+from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused
 from sts_service.fragments import Fragment, ReplayCache, acknowledgement, result_of
 from sts_service.job import Failure, FragmentJob, Outcome
@@ -25,7 +25,7 @@ from sts_service.ordering import OutOfSequence, Sequencer
 from sts_service.pool import Workers
 from sts_service.pressure import QUEUE_CAPACITY, Pressure
 from sts_service.records import record
-from sts_service.tally import Tally
+from sts_service.stream_statistics import Statistics
 
 _log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ Send = Callable[[str, WireModel], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Terms:
+class StreamOptions:
     """What was agreed at ``stream:init``."""
 
     stream_id: str
@@ -51,28 +51,28 @@ class Stream:
 
     def __init__(
         self,
-        terms: Terms,
+        options: StreamOptions,
         *,
         connection: str,
         send: Send,
         workers: Workers,
-        engines: Description,
+        engines: EngineInfo,
         metrics: Metrics,
     ) -> None:
-        self.terms = terms
+        self.options = options
         self.connection = connection
         self.ended = asyncio.Event()
         self._send = send
         self._workers = workers
         self._engines = engines
         self._metrics = metrics
-        self._log = _log.bind(stream_id=terms.stream_id)
+        self._log = _log.bind(stream_id=options.stream_id)
         self._queue: asyncio.Queue[tuple[Fragment, FragmentJob]] = asyncio.Queue(QUEUE_CAPACITY)
-        self._sequencer: Sequencer[Fragment] = Sequencer(terms.next_sequence)
+        self._sequencer: Sequencer[Fragment] = Sequencer(options.next_sequence)
         # The client has no more than max_inflight unanswered, so it repeats no more than these.
-        self._replay = ReplayCache(answers_kept=2 * terms.max_inflight)
-        self._tally = Tally()
-        self._pressure = Pressure(terms.stream_id)
+        self._replay = ReplayCache(answers_kept=2 * options.max_inflight)
+        self._statistics = Statistics()
+        self._pressure = Pressure(options.stream_id)
         self._waiting = 0
         self._in_work = 0
         self._unanswered = 0
@@ -82,7 +82,9 @@ class Stream:
         self.idle = asyncio.Event()
         self.idle.set()
         self._releasing = asyncio.Lock()
-        self._consumers = [asyncio.create_task(self._consume()) for _ in range(terms.max_inflight)]
+        self._consumers = [
+            asyncio.create_task(self._consume()) for _ in range(options.max_inflight)
+        ]
 
     @property
     def next_sequence(self) -> int:
@@ -138,7 +140,7 @@ class Stream:
             raise self._refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
         fragment = Fragment(data.fragment_id, data.sequence_number, data.audio.duration_ms)
         self._replay.add(fragment)
-        config = self.terms.config
+        config = self.options.config
         job = FragmentJob(
             pcm=data.audio.pcm(),
             sample_rate_hz=config.sample_rate_hz,
@@ -155,7 +157,7 @@ class Stream:
         return fragment
 
     def _check(self, data: FragmentData) -> None:
-        config, audio = self.terms.config, data.audio
+        config, audio = self.options.config, data.audio
         if self._ending:
             raise self._refusal(ErrorCode.STREAM_NOT_FOUND, "the stream has ended", data)
         if self._paused:
@@ -188,7 +190,7 @@ class Stream:
 
     def _queued(self, fragment: Fragment) -> FragmentAck:
         position = max(0, self._waiting - 1)
-        average_ms = self._tally.average_ms
+        average_ms = self._statistics.average_ms
         estimate_ms = None if average_ms is None else round(average_ms * (position + 1))
         return acknowledgement(fragment, "queued", position=position, estimate_ms=estimate_ms)
 
@@ -196,7 +198,7 @@ class Stream:
         advice = self._pressure.change(
             depth=self._waiting,
             inflight=self._in_work,
-            average_ms=self._tally.average_ms,
+            average_ms=self._statistics.average_ms,
         )
         if advice is not None:
             await self._send("backpressure", advice)
@@ -217,7 +219,7 @@ class Stream:
                 await self._send("fragment:ack", acknowledgement(fragment, "processing"))
 
         try:
-            return await self._workers.process(job, timeout_s=self.terms.timeout_s, taken=taken)
+            return await self._workers.process(job, timeout_s=self.options.timeout_s, taken=taken)
         except Exception as error:  # noqa: BLE001 - a task's edge: the stream must not stall
             return self._lost(fragment, error)
 
@@ -230,8 +232,8 @@ class Stream:
         return result_of(
             fragment,
             outcome,
-            stream_id=self.terms.stream_id,
-            config=self.terms.config,
+            stream_id=self.options.stream_id,
+            config=self.options.config,
             engines=self._engines,
         )
 
@@ -266,7 +268,7 @@ class Stream:
         result = fragment.result
         if result is None:
             raise RuntimeError("a fragment was released without its result")
-        self._tally.add(result, duration_ms=fragment.duration_ms)
+        self._statistics.add(result, duration_ms=fragment.duration_ms)
         self._replay.answered(fragment)
         fragment.answered = True
         self._unanswered -= 1
@@ -274,11 +276,11 @@ class Stream:
             result,
             self._metrics,
             waited_s=time.monotonic() - fragment.received_at,
-            with_text=self.terms.log_transcripts,
+            with_text=self.options.log_transcripts,
         )
         await self._send("fragment:processed", result)
 
     async def _complete_if_done(self) -> None:
         if self._ending and self.idle.is_set() and not self.ended.is_set():
-            await self._send("stream:complete", self._tally.complete(self.terms.stream_id))
+            await self._send("stream:complete", self._statistics.complete(self.options.stream_id))
             self.ended.set()

@@ -7,12 +7,12 @@ import structlog
 
 from services.contracts import ErrorCode, StreamInit, WireModel
 from sts_service.emitter import Emitter
-from sts_service.engines.registry import Description
+from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused, shutting_down
 from sts_service.metrics import Metrics
 from sts_service.pool import Workers
 from sts_service.settings import Settings
-from sts_service.stream import Send, Stream, Terms
+from sts_service.stream import Send, Stream, StreamOptions
 
 _log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Streams:
         """Return the streams of one connection."""
         return [stream for stream in self._streams.values() if stream.connection == connection]
 
-    async def open(self, init: StreamInit, *, connection: str, engines: Description) -> Stream:
+    async def open(self, init: StreamInit, *, connection: str, engines: EngineInfo) -> Stream:
         """Open a stream; the same stream_id on another connection ends there.
 
         A session ends with its connection, so a ``session_id`` finds nothing to resume: a
@@ -74,7 +74,7 @@ class Streams:
                 stream_id=init.stream_id,
             )
         stream = Stream(
-            self._terms(init),
+            self._options(init),
             connection=connection,
             send=self._sender(connection, init.stream_id),
             workers=self._workers,
@@ -91,7 +91,7 @@ class Streams:
     async def abandon(self, connection: str) -> None:
         """Close the streams of a connection that went away."""
         for stream in self.owned_by(connection):
-            _log.info("stream_abandoned", stream_id=stream.terms.stream_id)
+            _log.info("stream_abandoned", stream_id=stream.options.stream_id)
             await self._close(stream)
 
     async def drain(self, grace_s: float) -> bool:
@@ -113,10 +113,10 @@ class Streams:
             closer.cancel()
         await asyncio.gather(*self._closers, return_exceptions=True)
 
-    def _terms(self, init: StreamInit) -> Terms:
+    def _options(self, init: StreamInit) -> StreamOptions:
         settings = self._settings
         asked_s = settings.processing_timeout if init.timeout_ms is None else init.timeout_ms / 1000
-        return Terms(
+        return StreamOptions(
             stream_id=init.stream_id,
             session_id=uuid.uuid4().hex,
             config=init.config,
@@ -138,7 +138,7 @@ class Streams:
 
     async def _close(self, stream: Stream) -> None:
         # First of all it is no longer found: another may take its id while it closes.
-        if self._streams.get(stream.terms.stream_id) is stream:
-            del self._streams[stream.terms.stream_id]
+        if self._streams.get(stream.options.stream_id) is stream:
+            del self._streams[stream.options.stream_id]
         await stream.close()
         self._metrics.streams.set(len(self._streams))

@@ -6,7 +6,7 @@ import structlog
 
 from services.contracts import ErrorCode
 from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import Description, Engines, Selection, describe, load
+from sts_service.engines.registry import EngineInfo, Engines, Selection, describe, load
 from sts_service.job import Failure, FragmentJob, Outcome
 from sts_service.logs import configure_logging
 from sts_service.pipeline import dub
@@ -18,7 +18,7 @@ class _Loaded:
     """The process's engines, or why it has none."""
 
     engines: Engines | None = None
-    description: Description | None = None
+    info: EngineInfo | None = None
     error: str = "the engines were never loaded"
 
 
@@ -35,15 +35,15 @@ def prepare(selection: Selection, log_level: str) -> None:
         _Loaded.error = f"{type(error).__name__}: {error}"
         return
     _Loaded.engines = engines
-    _Loaded.description = describe(selection, engines)
+    _Loaded.info = describe(selection, engines)
     atexit.register(engines.close)
 
 
-def report() -> Description:
+def report() -> EngineInfo:
     """Say what was loaded, or raise why nothing was."""
-    if _Loaded.description is None:
+    if _Loaded.info is None:
         raise EngineLoadError(_Loaded.error)
-    return _Loaded.description
+    return _Loaded.info
 
 
 def run(job: FragmentJob) -> Outcome:

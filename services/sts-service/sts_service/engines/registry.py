@@ -85,7 +85,7 @@ class Engines:
 
 
 @dataclass(frozen=True)
-class Description:
+class EngineInfo:
     """What loaded engines say of themselves; safe to send between processes."""
 
     profile: str
@@ -131,14 +131,14 @@ def load(selection: Selection) -> Engines:
     return Engines(asr, translation, tts)
 
 
-def describe(selection: Selection, loaded: Engines) -> Description:
+def describe(selection: Selection, loaded: Engines) -> EngineInfo:
     """Say which engines these are, and which languages all three have in common."""
     pairs = frozenset(
         (source, target)
         for source, target in loaded.translation.pairs
         if source in loaded.asr.languages and target in loaded.tts.languages
     )
-    return Description(
+    return EngineInfo(
         profile=selection.profile,
         asr=loaded.asr.name,
         translation=loaded.translation.name,

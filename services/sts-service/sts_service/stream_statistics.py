@@ -6,7 +6,7 @@ from statistics import fmean
 from services.contracts import FragmentProcessed, StreamComplete, StreamStatistics
 
 
-class Tally:
+class Statistics:
     """Counts results; keeps each processing time, eight bytes a fragment."""
 
     def __init__(self) -> None:
