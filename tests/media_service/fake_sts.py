@@ -31,6 +31,8 @@ class FakeSts:
         self.max_inflight = 3
         self.refuse_init: dict[str, Any] | None = None
         self.token: str | None = None
+        self.refused = 0
+        self.completes = True
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._socket: socketio.AsyncServer | None = None
@@ -92,7 +94,9 @@ class FakeSts:
     async def _connect(
         self, _: str, __: dict[str, Any], auth: dict[str, str] | None = None
     ) -> bool:
-        return self.token is None or (auth or {}).get("token") == self.token
+        welcome = self.token is None or (auth or {}).get("token") == self.token
+        self.refused += not welcome
+        return welcome
 
     async def _take(self, event: str, connection: str, payload: dict[str, Any]) -> None:
         parse_event("media", event, payload)
@@ -103,7 +107,7 @@ class FakeSts:
             await self._init(connection, payload)
         elif event == "fragment:data":
             await self.answer(self, connection, payload)
-        elif event == "stream:end":
+        elif event == "stream:end" and self.completes:
             await self._end(connection, payload)
 
     async def _init(self, connection: str, payload: dict[str, Any]) -> None:

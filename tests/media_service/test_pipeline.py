@@ -29,6 +29,7 @@ from media_service.protocol import (
 from media_service.worker.output import OUTPUT_OFFSET_S
 from media_service.worker.pacer import Pacer
 from media_service.worker.pipeline import Pipeline
+from media_service.worker.timeline import AudioTimeline, Placement
 from tests.media_service.clips import RATE, clicks, make_clip
 
 Dub = Callable[[SegmentCut], Result]
@@ -235,6 +236,24 @@ def test_what_cannot_be_dubbed_fails_clearly(
     assert isinstance(failed, Failed)
     assert (failed.reason, failed.retryable) == (reason, False)
     assert failed.message.startswith(message)
+
+
+def test_what_was_dubbed_before_an_error_still_goes_out(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = AudioTimeline.place
+
+    def jump(self: AudioTimeline, timestamp_s: float, samples: int) -> Placement:
+        late_s = 60.0 if timestamp_s > 2.5 else 0.0
+        return place(self, timestamp_s + late_s, samples)
+
+    monkeypatch.setattr(AudioTimeline, "place", jump)
+    told = carry(clip, tmp_path / "out.flv", dubbed)
+    failed = told[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.reason, failed.retryable) == ("timestamp_jump", True)
+    assert [r.number for r in of(told, Released)] == [0, 1, 2]
+    assert len(sound(tmp_path / "out.flv")) / RATE == pytest.approx(2.5, abs=0.1)
 
 
 def test_garbage_fails_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,30 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.input_url("live/a/in") == "rtmp://server:1935/live/a/in"
 
 
+@pytest.mark.parametrize(
+    ("changes", "variable"),
+    [
+        ({"SEGMENT_DURATION_S": "55"}, "SEGMENT_DURATION_S"),
+        ({"SEGMENT_DURATION_S": "1", "FRAGMENT_TIMEOUT_S": "61"}, "FRAGMENT_TIMEOUT_S"),
+    ],
+)
+def test_what_could_not_be_carried_is_refused(
+    changes: dict[str, str],
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, said in changes.items():
+        monkeypatch.setenv(name, said)
+    assert main() == 2
+    assert capsys.readouterr().err.startswith(f"media-service: {variable}: ")
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert Settings().port == 8080
+
+
 def test_the_key_is_not_shown() -> None:
     assert "secret" not in repr(Settings(sts_api_key="secret"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -31,6 +32,7 @@ from media_service.protocol import (
     SegmentCut,
     Stalled,
     Start,
+    Stop,
 )
 from media_service.report import MAX_LISTED
 from media_service.settings import Settings
@@ -434,6 +436,31 @@ async def test_each_publication_is_one_stream_and_old_ones_are_forgotten() -> No
     assert len({report.stream_id for report in supervisor.reports}) == MAX_PAST_STREAMS
     supervisor.count_streams()
     assert metrics.registry.get_sample_value("media_service_streams", {"state": "finished"}) == 50
+
+
+async def test_a_take_over_waits_for_the_earlier_output_and_a_stop_reaches_all() -> None:
+    sts = cast(StsClient, FakeSts(answer))
+    endless = [FakeWorker([Hello(1)]), FakeWorker([Hello(2)])]
+    for worker in endless:
+        worker.needed = Stop()
+    workers = iter(endless)
+
+    class Endless(WorkerPool):
+        async def take(self) -> Any:
+            return next(workers)
+
+    supervisor = Supervisor(Settings(), sts, Metrics(), Endless())
+    await supervisor.reconcile([SOURCE])
+    await supervisor.reconcile([replace(SOURCE, source_id="another")])
+    first, second = endless
+    async with asyncio.timeout(5):
+        while Publish() not in first.commands or not second.commands:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert Publish() not in second.commands
+        await supervisor.stop()
+    assert all(Stop() in worker.commands for worker in endless)
+    assert supervisor.active == 0
+    await supervisor.stop()
 
 
 def test_a_streams_id_is_fit_for_a_url() -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from media_service.audio_format import BYTES_PER_FRAME
 from media_service.metrics import Metrics
@@ -194,7 +197,9 @@ async def test_an_unknown_language_is_refused_for_that_stream_alone(
     assert (await accepted.dub(fragment(), within_s=5)).status == "success"
 
 
-async def test_a_full_queue_is_tried_again_in_order(stream: StsStream, sts: FakeSts) -> None:
+async def test_a_full_queue_is_tried_again_in_order(
+    stream: StsStream, sts: FakeSts, metrics: Metrics
+) -> None:
     async def refuse_once(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
         fake.answer = succeed
         await fake.emit(
@@ -210,6 +215,8 @@ async def test_a_full_queue_is_tried_again_in_order(stream: StsStream, sts: Fake
     results = await asyncio.gather(*(stream.dub(fragment(n), within_s=5) for n in range(2)))
     assert [result.sequence_number for result in results] == [0, 1]
     assert [data["sequence_number"] for data in sts.of("fragment:data")] == [0, 0, 1]
+    assert value(metrics, "fragments_sent_total") == 2
+    assert value(metrics, "fragments_resent_total") == 1
 
 
 async def test_a_refused_fragment_fails_at_once(stream: StsStream, sts: FakeSts) -> None:
@@ -286,3 +293,137 @@ async def test_a_stream_ends_with_its_completion(stream: StsStream, sts: FakeSts
 async def test_the_key_is_shown(connect: Connect, sts: FakeSts) -> None:
     sts.token = "secret"
     assert (await connect(sts_api_key="secret")).connected
+
+
+async def test_a_stream_that_sts_has_forgotten_is_opened_again(
+    stream: StsStream, sts: FakeSts
+) -> None:
+    async def forget(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
+        fake.answer = succeed
+        await fake.emit(
+            connection,
+            "error",
+            **ERROR,
+            code="STREAM_NOT_FOUND",
+            retryable=False,
+            stream_id="s",
+            fragment_id=data["fragment_id"],
+        )
+
+    await stream.dub(fragment(0), within_s=5)
+    sts.answer = forget
+    result = await stream.dub(fragment(1), within_s=5)
+    assert result.sequence_number == 1
+    # The server expects what it has not had, and nothing of the old session.
+    again = sts.of("stream:init")[1]
+    assert (again["next_sequence"], again.get("session_id")) == (1, None)
+    assert [data["sequence_number"] for data in sts.of("fragment:data")] == [0, 1, 1]
+
+
+async def test_a_stream_that_is_being_closed_is_not_opened_again(
+    stream: StsStream, sts: FakeSts
+) -> None:
+    await stream.dub(fragment(0), within_s=5)
+    closing = asyncio.create_task(stream.close())
+    await asyncio.sleep(0)
+    await stream.attach()
+    await closing
+    assert len(sts.of("stream:init")) == 1
+
+
+async def test_closing_does_not_wait_for_an_answer_that_cannot_come(
+    stream: StsStream, sts: FakeSts
+) -> None:
+    await stream.dub(fragment(0), within_s=5)
+    sts.completes = False
+    closing = asyncio.create_task(stream.close())
+    await sts.wait_for("stream:end")
+    stream.detach()
+    async with asyncio.timeout(0.5):
+        await closing
+
+
+async def test_a_result_for_another_fragment_is_a_violation(
+    stream: StsStream, sts: FakeSts, metrics: Metrics
+) -> None:
+    async def mix_up(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
+        await fake.acknowledge(connection, data)
+        await fake.process(connection, data, sequence_number=7)
+
+    sts.answer = mix_up
+    with pytest.raises(StsFailedError, match="INVALID_RESULT"):
+        await stream.dub(fragment(0), within_s=5)
+    assert value(metrics, "wire_violations_total") == 1
+
+
+async def test_an_acknowledgement_that_never_came_is_not_reported(
+    stream: StsStream, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_service.sts_stream.ACK_TIMEOUT_S", 0.05)
+
+    async def answer_only(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
+        await asyncio.sleep(0.2)
+        await fake.process(connection, data)
+
+    sts.answer = answer_only
+    told: list[str] = []
+    with capture_logs() as lines:
+        await stream.dub(fragment(0), within_s=5, acked=lambda: told.append("acked"))
+    assert told == []
+    assert "fragment_unacknowledged" in [line["event"] for line in lines]
+
+
+async def test_a_result_for_a_stream_that_is_gone_is_counted(
+    stream: StsStream, sts: FakeSts, metrics: Metrics
+) -> None:
+    held: list[tuple[str, dict[str, Any]]] = []
+
+    async def hold(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
+        await fake.acknowledge(connection, data)
+        held.append((connection, data))
+
+    sts.answer = hold
+    with pytest.raises(StsTimeoutError):
+        await stream.dub(fragment(0), within_s=0.3)
+    await stream.close()
+    await sts.process(*held[0])
+    await until(lambda: value(metrics, "results_late_total") == 1)
+
+
+async def test_a_refused_key_is_one_error_and_no_reconnection(
+    sts: FakeSts, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_service.sts_client.STARTUP_PROBE_S", 0.02)
+    sts.token = "secret"
+    settings = Settings(sts_service_url=f"http://127.0.0.1:{sts.port}", sts_api_key="wrong")
+    client = StsClient(settings, metrics)
+    with capture_logs() as lines:
+        running = asyncio.create_task(client.run())
+        await until(lambda: sts.refused >= 3)
+        sts.token = "wrong"
+        await until(lambda: client.connected)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    told = [(line["log_level"], line["event"]) for line in lines]
+    assert told == [("error", "sts_refused"), ("info", "sts_connected")]
+    assert value(metrics, "sts_reconnects_total") == 0
+
+
+@pytest.mark.parametrize("answer", [b"0{}", b"0[]", b'0{"sid":1}', b"0null", b"garbage", b""])
+async def test_a_strange_handshake_is_no_end(answer: bytes, metrics: Metrics) -> None:
+    async def greet(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(answer.decode())
+        await socket.close()
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/socket.io/", greet)
+    async with TestServer(application) as server:
+        settings = Settings(sts_service_url=str(server.make_url("")))
+        running = asyncio.create_task(StsClient(settings, metrics).run())
+        await asyncio.wait([running], timeout=0.3)
+        assert not running.done(), running
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

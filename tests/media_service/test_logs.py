@@ -1,0 +1,55 @@
+"""Log lines: JSON all of them, and without secrets."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from media_service.logs import configure_logging
+from media_service.redaction import redacted
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging("INFO")
+    yield written
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def test_every_line_is_json_without_secrets(output: io.StringIO) -> None:
+    hidden = "hidden"
+
+    def fail() -> None:
+        raise OSError(f"cannot open rtmp://user:{hidden}@server/live?pass={hidden}&x=1")
+
+    try:
+        fail()
+    except OSError as error:
+        structlog.get_logger().error("failed", exc_info=error, urls=["http://a:hidden@b/"])
+        logging.getLogger("library").exception("bad %s", "thing")
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert [(line["level"], line["event"]) for line in lines] == [
+        ("error", "failed"),
+        ("error", "bad thing"),
+    ]
+    assert hidden not in json.dumps(lines)
+    assert "frames" in json.dumps(lines[0])
+    assert lines[1]["logger"] == "library"
+
+
+def test_urls_keep_all_but_their_secrets() -> None:
+    assert redacted("rtmp://u:p@h:1935/a/b") == "rtmp://h:1935/a/b"
+    assert redacted("rtsp://h/a?user=u&pass=p&x=1: refused") == (
+        "rtsp://h/a?user=***&pass=***&x=1: refused"
+    )
+    assert redacted("mail a@b, http://h/x@y") == "mail a@b, http://h/x@y"
