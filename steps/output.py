@@ -11,6 +11,7 @@ from environment.proofs.output_proofs import (
     prove_in_sync,
     prove_live_on_rtmp,
     prove_nothing_missing,
+    prove_picture_untouched,
 )
 from environment.vocabulary import Context, given, then, when
 
@@ -45,12 +46,13 @@ def segments_remuxed(context: Context) -> None:
 
 @then("sync delta is less than {limit_ms:d}ms and output publishes to RTMP")
 def in_sync_on_rtmp(context: Context, limit_ms: int) -> None:
-    """Measure the skew of every segment in the output's bytes; find the output live on RTMP."""
+    """Measure every segment's skew, find the picture untouched, and the output live on RTMP."""
     run = context.session.pipeline_run()
     report = prove_in_sync(run, limit_ms)
     context.session.log_event(
         "skew_measured", stream=run.stream_name, worst_ms=report.worst_ms, each=str(report)
     )
+    prove_picture_untouched(run)
     prove_live_on_rtmp(run)
 
 

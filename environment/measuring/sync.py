@@ -162,7 +162,7 @@ class _Recordings:
     pictures: PictureMap
 
     def measure(self, segment: SegmentAudio) -> SegmentSkew:
-        needle = _resample(segment.samples, segment.rate_hz)
+        needle = resample(segment.samples, segment.rate_hz)
         start_s, anchored = self._start(segment)
         end_s = start_s + segment.duration_s
         shown_s = self.pictures.output_time(start_s, end_s)
@@ -197,7 +197,7 @@ class _Recordings:
         start_s = self.zero_s + segment.start_s
         if segment.original is None or self.said is None:
             return start_s, False
-        original = _resample(segment.original, segment.rate_hz)
+        original = resample(segment.original, segment.rate_hz)
         place_s = start_s - self.said.start_s
         begun = find(original, self.said.samples, RATE_HZ, expected_s=place_s)
         if begun is None or not begun.found:
@@ -235,7 +235,8 @@ def _judge(whole: Match, first: _Half, second: _Half, half_s: float) -> Status:
     return "found" if whole.found and not lost and not apart else "broken"
 
 
-def _resample(samples: Samples, rate_hz: int) -> Samples:
+def resample(samples: Samples, rate_hz: int) -> Samples:
+    """Return mono samples at the rate that all is measured at, 48 kHz."""
     if rate_hz == RATE_HZ:
         return samples
     return np.asarray(soxr.resample(samples, rate_hz, RATE_HZ, "HQ"), np.float32)

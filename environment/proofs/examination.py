@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from environment.measuring.correlation import SILENCE_DBFS, find
 from environment.measuring.fingerprint import Verdict, compare
-from environment.measuring.sound import read_audio
-from environment.measuring.sync import SegmentAudio, SyncReport, measure_skew, source_zero
+from environment.measuring.likeness import Likeness, liken
+from environment.measuring.sound import level_dbfs, mix, read_audio, read_channels
+from environment.measuring.sync import (
+    SegmentAudio,
+    SyncReport,
+    measure_skew,
+    resample,
+    source_zero,
+)
 from environment.measuring.transcript import Alignment, align
 
 if TYPE_CHECKING:
@@ -20,30 +30,55 @@ if TYPE_CHECKING:
 
 _DECODE_TIMEOUT_S: Final = 120.0
 _RATE_HZ: Final = 48_000
+_MOMENT_S: Final = 0.02
 
 
 @dataclass(frozen=True)
 class OutputSegment:
-    """What is heard in the output where a segment's picture is shown.
+    """What is heard in the output where the dub of a segment is found.
 
-    ``against_source`` compares it with the segment's original sound, ``dub_found`` says whether
-    the dubbed audio of the wire is there, ``score`` how surely (1: the same waveform).
+    ``at_s`` is where its first sample lies among the output's timestamps, None when it is nowhere;
+    ``score`` how surely (1: the same waveform). ``against_source`` compares what is heard there
+    with the segment's original sound; ``likeness`` with the dub, for each channel.
     """
 
     number: int
-    against_source: Verdict | None
-    dub_found: bool
+    at_s: float | None
     score: float
+    against_source: Verdict | None
+    likeness: tuple[Likeness, ...]
 
     @property
     def dubbed(self) -> bool:
-        """Whether the dub is heard here, and nothing that counts as the original."""
+        """Whether the dub is heard here, whole, on every channel, and nothing beside it."""
         verdict = self.against_source
-        return self.dub_found and verdict is not None and verdict.verdict == "dubbed"
+        return (
+            self.at_s is not None
+            and verdict is not None
+            and verdict.verdict == "dubbed"
+            and len(self.likeness) > 0
+            and all(likeness.pure for likeness in self.likeness)
+        )
 
     def __str__(self) -> str:
-        dub = "found" if self.dub_found else "not found"
-        return f"segment {self.number}: {self.against_source}, dub {dub} ({self.score:.2f})"
+        place = "not found" if self.at_s is None else f"at {self.at_s:.3f} s"
+        channels = "; ".join(str(likeness) for likeness in self.likeness)
+        return (
+            f"segment {self.number}: {self.against_source}, "
+            f"dub {place} ({self.score:.2f}): {channels}"
+        )
+
+
+@dataclass(frozen=True)
+class FragmentPlace:
+    """Where the sound of a fragment lies in the recorded source, from its time zero.
+
+    ``start_s`` is None when it is nowhere, or nothing but silence.
+    """
+
+    number: int
+    start_s: float | None
+    duration_s: float
 
 
 @dataclass(frozen=True)
@@ -73,14 +108,27 @@ def sound_s(fragment: FragmentRecord) -> float:
     return len(fragment.source_audio) / fragment.rate_hz
 
 
+def fragment_places(run: PipelineRun) -> list[FragmentPlace]:
+    """Find the sound of each fragment in the recorded source, whatever anyone says of its place."""
+    source, zero_s = read_audio(run.source, _RATE_HZ), source_zero(run.source)
+    places = []
+    for fragment in run.fragments:
+        wanted = resample(fragment.source_audio, fragment.rate_hz)
+        expected_s = zero_s + fragment.sequence_number * sound_s(fragment) - source.start_s
+        match = find(wanted, source.samples, _RATE_HZ, expected_s=expected_s)
+        start_s = source.start_s - zero_s + match.offset_s if match and match.found else None
+        places.append(FragmentPlace(fragment.sequence_number, start_s, sound_s(fragment)))
+    return places
+
+
 def fragments_against_source(run: PipelineRun) -> list[Verdict]:
-    """Compare the sound of each fragment on the wire with the source's own six seconds."""
+    """Compare the sound of each fragment on the wire with the source's own, by its number."""
     source, zero_s = read_audio(run.source, _RATE_HZ), source_zero(run.source)
     return [
         compare(
-            source.cut(zero_s + fragment.source_start_s, sound_s(fragment)),
-            fragment.source_audio,
-            fragment.rate_hz,
+            source.cut(zero_s + fragment.sequence_number * sound_s(fragment), sound_s(fragment)),
+            resample(fragment.source_audio, fragment.rate_hz),
+            _RATE_HZ,
         )
         for fragment in run.fragments
     ]
@@ -112,22 +160,27 @@ def skew(run: PipelineRun) -> SyncReport:
 
 
 def output_segments(run: PipelineRun) -> list[OutputSegment]:
-    """Say of each segment whether the output holds its dub, and not its original."""
-    output, measured = read_audio(run.output, _RATE_HZ), skew(run)
-    found = {segment.number: segment for segment in measured.segments}
+    """Find each dub in the output by its sound alone; say what else is heard beside it."""
+    channels = read_channels(run.output, _RATE_HZ)
+    output = mix(channels)
     examined = []
     for fragment in run.fragments:
-        place = found.get(fragment.sequence_number)
-        verdict = None
-        if place is not None and place.output_start_s is not None:
-            heard = output.cut(place.output_start_s, sound_s(fragment))
-            verdict = compare(fragment.source_audio, heard, fragment.rate_hz)
+        dub = fragment.dubbed_audio
+        wanted = None if dub is None else resample(dub, fragment.rate_hz)
+        match = None if wanted is None else find(wanted, output.samples, _RATE_HZ)
+        if wanted is None or match is None or not match.found:
+            score = match.score if match else 0.0
+            examined.append(OutputSegment(fragment.sequence_number, None, score, None, ()))
+            continue
+        at_s, length_s = output.start_s + match.offset_s, len(wanted) / _RATE_HZ
+        original = resample(fragment.source_audio, fragment.rate_hz)
         examined.append(
             OutputSegment(
                 number=fragment.sequence_number,
-                against_source=verdict,
-                dub_found=place is not None and place.status == "found",
-                score=0.0 if place is None else place.confidence,
+                at_s=at_s,
+                score=match.score,
+                against_source=compare(original, output.cut(at_s, length_s), _RATE_HZ),
+                likeness=tuple(liken(wanted, c.cut(at_s, length_s), _RATE_HZ) for c in channels),
             )
         )
     return examined
@@ -165,9 +218,24 @@ def words_against_clip(run: PipelineRun) -> Words:
     """Hold the transcripts, in order, against the words in the clip's description."""
     words = json.loads(run.clip.with_suffix(".json").read_text())["words"]
     said = " ".join(word["text"] for word in words)
-    missed_s = float(run.report.get("missed_head_s") or 0.0)
-    cut = words[0]["text"] if missed_s > words[0]["start_s"] else None
+    cut = words[0]["text"] if words[0]["start_s"] < missed_until_s(run) else None
     return Words(align(said, run.transcript), cut)
+
+
+def missed_until_s(run: PipelineRun) -> float:
+    """Until when, on the source's timeline, the live join missed something that can be heard.
+
+    What was missed is silence at the first fragment's beginning where the source has sound.
+    """
+    if not run.fragments:
+        return 0.0
+    first = min(run.fragments, key=lambda fragment: fragment.sequence_number)
+    heard = np.flatnonzero(first.source_audio)
+    silent_s = (int(heard[0]) if len(heard) else len(first.source_audio)) / first.rate_hz
+    missed = read_audio(run.source, _RATE_HZ).cut(source_zero(run.source), silent_s)
+    length = round(_MOMENT_S * _RATE_HZ)
+    moments = (missed[at : at + length] for at in range(0, len(missed), length))
+    return silent_s if any(level_dbfs(moment) > SILENCE_DBFS for moment in moments) else 0.0
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -5,10 +5,22 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from environment.expectations import expect
-from environment.measuring.media import probe, timeline
+from environment.expectations import expect, fail
+from environment.measuring.media import (
+    Gap,
+    StreamTimeline,
+    keyframe_interval_s,
+    probe,
+    read_video_packets,
+    timeline,
+)
+from environment.measuring.picture_map import PictureMap, PictureUnmappable, map_pictures
+from environment.measuring.sound import MediaUnreadable
 from environment.proofs import examination
 
 if TYPE_CHECKING:
@@ -17,21 +29,59 @@ if TYPE_CHECKING:
 
 # The first picture of a late join is held until its time by sending it again this often.
 LONGEST_HOLD_S: Final = 0.5
+# FLV counts in milliseconds; more than a few is a picture that does not come when it should.
+MOST_JITTER_MS: Final = 5.0
+_ROUNDING_S: Final = 0.002
 
 
 def prove_in_sync(run: PipelineRun, limit_ms: float) -> SyncReport:
-    """The dub of every segment is in the output, that close to its picture (SC-005)."""
-    report = examination.skew(run)
+    """The dub of every segment is in the output, that close to its picture (SC-005).
+
+    Where a segment begins is read off the source, by its original sound.
+    """
+    with _measurable(run):
+        report = examination.skew(run)
     expect(
         report.worst_ms is not None
         and abs(report.worst_ms) < limit_ms
-        and [s.status for s in report.segments] == ["found"] * len(run.fragments),
+        and [s.status for s in report.segments] == ["found"] * len(run.fragments)
+        and all(segment.anchored for segment in report.segments),
         expected=f"the dub of every segment found, within {limit_ms:g} ms (SC-005)",
-        seen=report,
+        seen=[
+            f"{s}{'' if s.anchored else ', original not in the source'}" for s in report.segments
+        ],
         evidence=run.folder,
         hint="positive: the sound is late. Compare with skew_ms in run.json, the service's word.",
     )
     return report
+
+
+def prove_picture_untouched(run: PipelineRun) -> PictureMap:
+    """The output's pictures are the clip's, all of them, each at its time.
+
+    Only a head may be missing that a late join cannot have: no longer than the clip's keyframe
+    interval. Only in its place may a picture be held.
+    """
+    clip = read_video_packets(run.clip)
+    with _measurable(run):
+        pictures = map_pictures(clip, read_video_packets(run.output))
+    missed_s = float(pictures.source_s[0]) - min(packet.pts_s for packet in clip)
+    expect(
+        pictures.untouched
+        and pictures.missing == pictures.missing_head
+        and missed_s <= keyframe_interval_s(clip) + _ROUNDING_S
+        and pictures.repeated_late == 0
+        and pictures.jitter_ms <= MOST_JITTER_MS,
+        expected="the clip's own pictures, from its first or second keyframe to its end, "
+        f"each within {MOST_JITTER_MS:g} ms of its time",
+        seen=f"{pictures.matched} pictures, {pictures.foreign} foreign, "
+        f"{pictures.out_of_order} out of order, {pictures.missing} missing "
+        f"({pictures.missing_head} of them the first {missed_s:.2f} s), "
+        f"{pictures.repeated_late} repeated, {pictures.jitter_ms:.1f} ms from their time",
+        evidence=run.output,
+        hint="`ffprobe -show_packets` of clip and recording; media-service must only copy.",
+    )
+    return pictures
 
 
 def prove_live_on_rtmp(run: PipelineRun) -> None:
@@ -59,13 +109,19 @@ def prove_as_long_as_input(run: PipelineRun, tolerance_ms: float) -> None:
 
 
 def prove_nothing_missing(run: PipelineRun) -> None:
-    """The output's timestamps only grow, and neither track has a hole."""
+    """The output's timestamps only grow, and neither track has a hole.
+
+    But for the head that a late join missed, where a held picture is shown again now and then.
+    """
     tracks = timeline(run.output)
-    gaps = [gap for track in tracks for gap in track.gaps if gap.duration_s > LONGEST_HOLD_S]
+    head_s = keyframe_interval_s(read_video_packets(run.clip))
+    holes = [(t.kind, gap) for t in tracks for gap in t.gaps if not _held(t, gap, head_s)]
     expect(
-        tracks and all(track.monotonic for track in tracks) and not gaps,
-        expected="timestamps that only grow, without gaps",
-        seen=tracks,
+        {track.kind for track in tracks} == {"video", "audio"}
+        and all(track.monotonic for track in tracks)
+        and not holes,
+        expected="picture and sound, with timestamps that only grow, without gaps",
+        seen=holes or tracks,
         evidence=run.output,
         hint="the pacer's clock moves at a stall, its timestamps must not.",
     )
@@ -73,9 +129,10 @@ def prove_nothing_missing(run: PipelineRun) -> None:
 
 def prove_codecs(run: PipelineRun, video: str, audio: str) -> None:
     """What ffprobe saw live is one video and one audio stream of these codecs."""
-    seen = {s["codec_type"]: s["codec_name"] for s in (run.ffprobe_live or {}).get("streams", [])}
+    streams = (run.ffprobe_live or {}).get("streams", [])
+    seen = sorted((str(s.get("codec_type")), str(s.get("codec_name"))) for s in streams)
     expect(
-        seen == {"video": video, "audio": audio},
+        seen == sorted([("video", video), ("audio", audio)]),
         expected=f"{video} and {audio}, and nothing else",
         seen=seen,
         evidence=run.folder / "run.json",
@@ -96,12 +153,39 @@ def prove_decodes(run: PipelineRun) -> None:
 
 
 def prove_dubbed(run: PipelineRun) -> None:
-    """In every segment the output holds the dub of the wire, and not the original (SC-004)."""
+    """All that is heard in the output is the dubs of the wire, one after another (SC-004)."""
     segments = examination.output_segments(run)
+    places_s = [segment.at_s for segment in segments if segment.at_s is not None]
     expect(
-        len(segments) == len(run.fragments) > 0 and all(s.dubbed for s in segments),
-        expected="in every segment: the dub of the wire, and not the original (SC-004)",
+        len(segments) == len(run.fragments) > 0
+        and all(segment.dubbed for segment in segments)
+        and all(before < after for before, after in pairwise(places_s)),
+        expected="in every segment, on every channel: the dub of the wire, all of it, and "
+        "nothing else (SC-004)",
         seen=[str(segment) for segment in segments],
         evidence=run.output,
-        hint="similarity from 0.90 on is the original; a dub not found was replaced or cut.",
+        hint="similarity from 0.90 on is the original; foreign: what is left without the dub.",
+    )
+
+
+@contextmanager
+def _measurable(run: PipelineRun) -> Iterator[None]:
+    """Turn pictures that are not the source's into an expectation that was not met."""
+    try:
+        yield
+    except (PictureUnmappable, MediaUnreadable) as error:
+        fail(
+            expected="an output whose pictures are the clip's, untouched",
+            seen=error.message,
+            evidence=run.output,
+            hint=error.remedy or "look whether the video was encoded again.",
+        )
+
+
+def _held(track: StreamTimeline, gap: Gap, head_s: float) -> bool:
+    """Whether a picture is held there, in the place of a head that was missed."""
+    return (
+        track.kind == "video"
+        and gap.duration_s <= LONGEST_HOLD_S
+        and gap.at_s + gap.duration_s <= track.first_s + head_s + _ROUNDING_S
     )

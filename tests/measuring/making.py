@@ -58,7 +58,8 @@ class Output:
     """How an output is made of a source: which pictures when, which sound, which container.
 
     `placement` maps a picture's source time to the times it is shown at; `audio_jumps`
-    maps a time of the sound to by how much its timestamps are late from there on.
+    maps a time of the sound to by how much its timestamps are late from there on. The right one
+    of two `channels` is `right_gain` times as loud.
     `offset_s` is added to every timestamp.
     """
 
@@ -70,6 +71,7 @@ class Output:
     bit_rate: int = 128_000
     until_s: float = LENGTH_S
     channels: int = 1
+    right_gain: float = 1.0
     audio_jumps: dict[float, float] = field(default_factory=dict)
 
     def write(self, source: Path, path: Path) -> Path:
@@ -104,7 +106,8 @@ class Output:
                 yield shown
 
     def _sounds(self, stream: Any) -> Iterator[Any]:
-        planes = np.ascontiguousarray(np.stack([self.sound.samples] * self.channels))
+        left = self.sound.samples
+        planes = np.stack([left, self.right_gain * left][: self.channels])
         for frame in split_frames(planes):
             for packet in stream.encode(frame):
                 yield self._place(packet, stream)

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from environment.expectations import ExpectationFailed
-from environment.measuring.fingerprint import Verdict
-from environment.proofs import output_proofs, wire_proofs
-from environment.proofs.examination import OutputSegment
+from environment.proofs import examination, output_proofs, speech_proofs, wire_proofs
+from environment.proofs.examination import FragmentPlace
 from environment.runs.fragments import FragmentRecord
 from environment.runs.run import PipelineRun
 from services.contracts import ObservedEvent
@@ -43,22 +43,65 @@ BOTH = {
 }
 
 
-def result(number: int) -> Any:
-    event = ObservedEvent(
-        sender="sts",
-        event="fragment:processed",
-        connection="c",
+def event(sender: str, name: str, connection: str = "c", **payload: Any) -> Any:
+    seen = ObservedEvent(
+        sender=cast("Any", sender),
+        event=name,
+        connection=connection,
         stream_id="s",
         timestamp=0,
-        payload={"sequence_number": number},
+        payload=payload,
     )
-    return SimpleNamespace(event=event, payload=event.payload, violation=None)
+    return SimpleNamespace(event=seen, payload=payload, violation=None, received_at=4.0)
+
+
+def result(number: int) -> Any:
+    return event("sts", "fragment:processed", sequence_number=number)
+
+
+def acks(fragment: str) -> list[Any]:
+    said = [("sts", "queued"), ("sts", "processing"), ("media", "received"), ("media", "applied")]
+    return [event(who, "fragment:ack", fragment_id=fragment, status=what) for who, what in said]
+
+
+CONVERSATION = (
+    event("media", "stream:init"),
+    event("sts", "stream:ready"),
+    *acks("a"),
+    result(0),
+    *acks("b"),
+    result(1),
+    event("media", "stream:end"),
+    event("sts", "stream:complete", total_fragments=2),
+)
+PLACES = [FragmentPlace(0, 0.002, 6.0), FragmentPlace(1, 5.998, 6.0)]
+
+
+def without(index: int) -> PipelineRun:
+    return run(events=CONVERSATION[:index] + CONVERSATION[index + 1 :])
+
+
+def placed(*places: FragmentPlace) -> Callable[[], None]:
+    def prove() -> None:
+        with mock.patch.object(examination, "fragment_places", return_value=list(places)):
+            wire_proofs.prove_fragments_in_place(run(), 6)
+
+    return prove
+
+
+def watched(dropped: int = 0, *outages: tuple[float, float | None]) -> Any:
+    return SimpleNamespace(dropped=dropped, outages=list(outages))
 
 
 def run(**changes: Any) -> PipelineRun:
     facts: dict[str, Any] = {
-        "fragments": (FRAGMENT, replace(FRAGMENT, sequence_number=1)),
-        "events": (result(0), result(1)),
+        "fragments": changed(),
+        "events": CONVERSATION,
+        "published_at": 1.0,
+        "ready_at": 1.5,
+        "detected_at": 1.6,
+        "processing_at": 2.0,
+        "finished_at": 40.0,
         "violations": (),
         "folder": Path("artifacts"),
         "output": Path("output.flv"),
@@ -67,18 +110,24 @@ def run(**changes: Any) -> PipelineRun:
         "ffprobe_live": BOTH,
         "ffprobe_live_error": None,
         "metric_increase": lambda _name, **_labels: 2.0,
+        "metrics_after": {("fragments_total", frozenset({("status", "success")})): 2.0},
     }
     return cast("PipelineRun", SimpleNamespace(**facts | changes))
 
 
 def changed(**changes: Any) -> tuple[FragmentRecord, FragmentRecord]:
-    return FRAGMENT, replace(FRAGMENT, sequence_number=1, **changes)
+    return FRAGMENT, replace(FRAGMENT, sequence_number=1, fragment_id="b", **changes)
 
 
 ACCEPTED: list[Callable[[], object]] = [
+    lambda: wire_proofs.prove_nothing_unseen(run(), watched(0, (0.1, 0.9), (41.0, None))),
+    lambda: wire_proofs.prove_processing_within(run(), 5),
+    lambda: wire_proofs.prove_counted(run(), "fragments_total", 2, status="success"),
+    lambda: speech_proofs.prove_same_numbers(run()),
+    placed(*PLACES),
     lambda: wire_proofs.prove_contract_kept(run()),
     lambda: wire_proofs.prove_success_within(run(), 15),
-    lambda: wire_proofs.prove_translated_to(run(), "es"),
+    lambda: speech_proofs.prove_translated_to(run(), "es"),
     lambda: wire_proofs.prove_whole_run_within(run(), 180),
     lambda: wire_proofs.prove_results_in_order(run(), 2),
     lambda: wire_proofs.prove_counted(run(), "fragments_total", 2),
@@ -87,6 +136,46 @@ ACCEPTED: list[Callable[[], object]] = [
     lambda: output_proofs.prove_codecs(run(), "h264", "aac"),
 ]
 REFUSED: dict[str, Callable[[], object]] = {
+    "never opened": lambda: wire_proofs.prove_contract_kept(without(0)),
+    "never completed": lambda: wire_proofs.prove_contract_kept(without(-1 % len(CONVERSATION))),
+    "not acknowledged": lambda: wire_proofs.prove_contract_kept(without(2)),
+    "not applied": lambda: wire_proofs.prove_contract_kept(without(5)),
+    "opened twice": lambda: wire_proofs.prove_contract_kept(
+        run(events=(CONVERSATION[0], *CONVERSATION))
+    ),
+    "miscounted at the end": lambda: wire_proofs.prove_contract_kept(
+        run(events=(*CONVERSATION[:-1], event("sts", "stream:complete", total_fragments=3)))
+    ),
+    "two connections": lambda: wire_proofs.prove_contract_kept(
+        run(events=(event("media", "stream:init", connection="d"), *CONVERSATION[1:]))
+    ),
+    "events dropped": lambda: wire_proofs.prove_nothing_unseen(run(), watched(1)),
+    "blind": lambda: wire_proofs.prove_nothing_unseen(run(), watched(0, (20.0, 21.0))),
+    "still blind": lambda: wire_proofs.prove_nothing_unseen(run(), watched(0, (20.0, None))),
+    "taken up late": lambda: wire_proofs.prove_processing_within(run(processing_at=6.1), 5),
+    "seen late on the wire": lambda: wire_proofs.prove_processing_within(run(), 2.5),
+    "never on the wire": lambda: wire_proofs.prove_processing_within(run(events=()), 5),
+    "no fragment": placed(),
+    "fragment elsewhere": placed(PLACES[0], FragmentPlace(1, 6.006, 6.0)),
+    "fragment of something else": placed(PLACES[0], FragmentPlace(1, None, 6.0)),
+    "fragment too short": placed(PLACES[0], FragmentPlace(1, 6.0, 5.9)),
+    "fragment left out": placed(PLACES[0], FragmentPlace(2, 12.0, 6.0)),
+    "metric missing": lambda: wire_proofs.prove_counted(run(), "absent_total", 2),
+    "label missing": lambda: wire_proofs.prove_counted(
+        run(), "fragments_total", 2, status="failed"
+    ),
+    "another number": lambda: speech_proofs.prove_same_numbers(
+        run(fragments=changed(translated_text="uno tres"))
+    ),
+    "a number too few": lambda: speech_proofs.prove_same_numbers(
+        run(fragments=changed(translated_text="uno"))
+    ),
+    "no numbers": lambda: speech_proofs.prove_same_numbers(
+        run(fragments=changed(transcript="", translated_text=""))
+    ),
+    "two pictures": lambda: output_proofs.prove_codecs(
+        run(ffprobe_live={"streams": [*BOTH["streams"], BOTH["streams"][0]]}), "h264", "aac"
+    ),
     "violation": lambda: wire_proofs.prove_contract_kept(run(violations=("bad",))),
     "no event": lambda: wire_proofs.prove_contract_kept(run(events=())),
     "failed": lambda: wire_proofs.prove_success_within(run(fragments=changed(status="failed")), 15),
@@ -97,14 +186,14 @@ REFUSED: dict[str, Callable[[], object]] = {
         run(fragments=changed(processed_seen_at=None)), 15
     ),
     "nothing sent": lambda: wire_proofs.prove_success_within(run(fragments=()), 15),
-    "english": lambda: wire_proofs.prove_translated_to(
+    "english": lambda: speech_proofs.prove_translated_to(
         run(fragments=changed(translated_text="one two")), "es"
     ),
-    "untranslated": lambda: wire_proofs.prove_translated_to(
+    "untranslated": lambda: speech_proofs.prove_translated_to(
         run(fragments=changed(translated_text=None)), "es"
     ),
-    "silent dub": lambda: wire_proofs.prove_another_voice(run()),
-    "no dub": lambda: wire_proofs.prove_another_voice(run(fragments=changed(dubbed_audio=None))),
+    "silent dub": lambda: speech_proofs.prove_another_voice(run()),
+    "no dub": lambda: speech_proofs.prove_another_voice(run(fragments=changed(dubbed_audio=None))),
     "slow": lambda: wire_proofs.prove_whole_run_within(run(), 39),
     "one lost": lambda: wire_proofs.prove_results_in_order(run(), 3),
     "one twice": lambda: wire_proofs.prove_results_in_order(
@@ -133,13 +222,3 @@ def test_what_is_wrong_is_refused_and_explained(fault: str) -> None:
     labels = [label for label, _text in refusal.value.lines()]
     assert labels[:2] == ["expected", "seen"]
     assert labels[-1] == "try"
-
-
-def test_a_segment_is_dubbed_only_without_the_original() -> None:
-    dubbed = Verdict("dubbed", 0.1, 0.0, (-20, -20))
-    segment = OutputSegment(0, dubbed, dub_found=True, score=1.0)
-    assert segment.dubbed
-    assert not replace(segment, dub_found=False).dubbed
-    assert not replace(segment, against_source=replace(dubbed, verdict="original")).dubbed
-    assert not replace(segment, against_source=replace(dubbed, verdict="undecided")).dubbed
-    assert not replace(segment, against_source=None).dubbed

@@ -1,0 +1,108 @@
+"""What the dubs of a run say, heard by a listener that believes no service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from environment.measuring.fingerprint import DUBBED_AT_MOST, compare
+from environment.measuring.language import spanish_numbers
+from environment.measuring.listening import Listener, Reading, Text
+from environment.measuring.transcript import normalise
+from fixtures.sidecar import read_sidecar
+
+if TYPE_CHECKING:
+    from environment.runs.fragments import FragmentRecord
+    from environment.runs.run import PipelineRun
+
+_NOTHING: Final = "nothing that is written down"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Which of all texts of a run one fragment's sound says.
+
+    ``texts`` are each fragment's translation and what the clip says in its place, ``wanted`` is
+    the one that should be heard. ``reading`` tells how well each of them fits.
+    """
+
+    number: int
+    texts: tuple[Text, ...]
+    wanted: int
+    reading: Reading
+
+    @property
+    def right(self) -> bool:
+        """Whether the wanted text fits better than all others."""
+        return self.reading.best == self.wanted
+
+    def __str__(self) -> str:
+        best = self.reading.best
+        text = _NOTHING if best is None else f"“{self.texts[best].words}”"
+        return f"fragment {self.number} says {text} (lead {100 * self.reading.lead:.0f} %)"
+
+
+def dubs_heard(run: PipelineRun) -> list[Heard]:
+    """Listen to each dub: which translation or English does it say?"""
+    translations, english = _texts(run)
+    texts = (*translations, *english)
+    listener = Listener(texts)
+    return [
+        Heard(fragment.sequence_number, texts, place, listener.read_along(dub, fragment.rate_hz))
+        for place, fragment in enumerate(run.fragments)
+        if (dub := fragment.dubbed_audio) is not None
+    ]
+
+
+def originals_heard(run: PipelineRun) -> list[Heard]:
+    """Listen to what was sent: is it the clip's English rather than its translation?
+
+    This is what shows that the listener is not deaf.
+    """
+    translations, english = _texts(run)
+    texts = (*translations, *english)
+    listener = Listener(texts)
+    count = len(run.fragments)
+    return [
+        Heard(
+            fragment.sequence_number,
+            texts,
+            count + place,
+            listener.read_along(
+                fragment.source_audio, fragment.rate_hz, only=(place, count + place)
+            ),
+        )
+        for place, fragment in enumerate(run.fragments)
+    ]
+
+
+def alike_dubs(run: PipelineRun) -> list[str]:
+    """Name the pairs of dubs that sound alike, as if it were always the same one."""
+    alike = []
+    for one, other in combinations(run.fragments, 2):
+        if one.dubbed_audio is None or other.dubbed_audio is None:
+            continue
+        verdict = compare(one.dubbed_audio, other.dubbed_audio, one.rate_hz)
+        if verdict.similarity is None or verdict.similarity > DUBBED_AT_MOST:
+            alike.append(f"{one.sequence_number} and {other.sequence_number}: {verdict}")
+    return alike
+
+
+def numbers_of(fragment: FragmentRecord) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the numbers that a fragment's transcript names, and those of its translation."""
+    words = normalise(fragment.transcript or "")
+    said = tuple(int(word) for word in words if word.isdigit())
+    return said, spanish_numbers(fragment.translated_text or "")
+
+
+def _texts(run: PipelineRun) -> tuple[list[Text], list[Text]]:
+    """Each fragment's translation, and the words that the clip's description has there."""
+    words = read_sidecar(run.clip).words
+    english = []
+    for fragment in run.fragments:
+        length_s = len(fragment.source_audio) / fragment.rate_hz
+        number = fragment.sequence_number
+        there = [w.text for w in words if number <= w.start_s / length_s < number + 1]
+        english.append(Text("en", " ".join(there)))
+    return [Text("es", f.translated_text or "") for f in run.fragments], english
