@@ -116,11 +116,8 @@ def publisher_killed_after(context: Context, said: str, seconds: int) -> None:
 @then("that stream is finished with what was there: {seconds:d} seconds, within {slack:d} second")
 def finished_with_what_was_there(context: Context, seconds: int, slack: int) -> None:
     """Find it finished without an error, and its recorded output as long as what was sent."""
-    notes, stack = context.run.notes, context.session.stack()
-    report = _wait_for_state(context, notes["path"], "finished")
-    target, timeout_s = notes["folder"] / "dying", stack.settings.timeout(30)
-    output = fetch_recording(stack, report["path_out"], target, timeout_s=timeout_s)
-    lengths = {track.kind: track.duration_s for track in timeline(output)}
+    report = _wait_for_state(context, context.run.notes["path"], "finished")
+    lengths = {t.kind: t.duration_s for t in timeline(_recording(context, report["path_out"]))}
     expect(
         report["error"] is None
         and set(lengths) == {"video", "audio"}
@@ -178,6 +175,11 @@ def each_counted(context: Context) -> None:
 def _wait_for_state(context: Context, path: str, state: str) -> dict[str, Any]:
     timeout_s = context.session.settings.timeout(40)
     return wait_for_state(context.session.stack(), path, state, timeout_s=timeout_s)
+
+
+def _recording(context: Context, path: str) -> Path:
+    stack, target = context.session.stack(), context.run.notes["folder"] / "recording"
+    return fetch_recording(stack, path, target, timeout_s=stack.settings.timeout(30))
 
 
 def _timeout(context: Context) -> float:

@@ -10,6 +10,7 @@ from environment.proofs.output_proofs import (
     prove_dubbed,
     prove_in_sync,
     prove_nothing_missing,
+    prove_picture_untouched,
 )
 from environment.proofs.wire_proofs import prove_contract_kept, prove_results_in_order
 from environment.runs.fragments import collect_fragments, result_order
@@ -26,7 +27,8 @@ AS_LONG_WITHIN_MS: Final = 500.0
 
 
 def prove_undisturbed(run: PipelineRun, segments: int) -> None:
-    """Every segment was sent, answered, and is in the output: dubbed, whole and in sync.
+    """Every segment was sent, answered, and is in the output: dubbed, whole and in sync, its
+    picture untouched.
 
     The wire says what was sent and answered, the media server's recording what came out; the
     service's own report is not asked.
@@ -35,6 +37,7 @@ def prove_undisturbed(run: PipelineRun, segments: int) -> None:
     prove_results_in_order(run, segments)
     prove_as_long_as_input(run, AS_LONG_WITHIN_MS)
     prove_nothing_missing(run)
+    prove_picture_untouched(run)
     prove_in_sync(run, SYNC_WITHIN_MS)
     prove_dubbed(run)
 
