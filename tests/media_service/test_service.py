@@ -168,7 +168,7 @@ async def test_a_stop_finishes_what_is_in_flight(
     started: list[Service], tmp_path: Path, stalls: bool
 ) -> None:
     """A source that goes on for ever, or says nothing more; both are cut off in mid-segment."""
-    clip = make_clip(tmp_path / "clip.flv", seconds=20)
+    clip = make_clip(tmp_path / "clip.flv", seconds=12)
     for folder in ("live/a/in", "live/a/out"):
         (tmp_path / folder).parent.mkdir(parents=True, exist_ok=True)
     # A named pipe is a live source: it gives what it is given, and then nothing.
@@ -182,7 +182,7 @@ async def test_a_stop_finishes_what_is_in_flight(
         MEDIAMTX_API_URL=media_server.url,
         MEDIAMTX_RTMP_URL=f"file:{tmp_path}",
         STS_SERVICE_URL=f"http://127.0.0.1:{sts.port}",
-        SEGMENT_DURATION_S="2",
+        SEGMENT_DURATION_S="1",
         STS_API_KEY="hidden",
     )
     started.append(service)
@@ -205,7 +205,7 @@ async def test_a_stop_finishes_what_is_in_flight(
 async def feed(clip: Path, pipe: Path, *, stalls: bool) -> None:
     """Write the clip at about its own pace, and hold the pipe open."""
     content = await asyncio.to_thread(clip.read_bytes)
-    step = len(content) // 200
+    step = len(content) // 120
     descriptor = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
     try:
         for offset in range(0, len(content), step):

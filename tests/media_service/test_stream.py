@@ -40,7 +40,7 @@ from media_service.stream import DubbedStream
 from media_service.stream_report import Recorder
 from media_service.sts_client import StsClient
 from media_service.sts_errors import StsError, StsTimeoutError, StsUnavailableError
-from media_service.sts_stream import Fragment
+from media_service.sts_exchange import Fragment
 from media_service.supervisor import MAX_PAST_STREAMS, Supervisor, stream_id_for
 from media_service.worker_process import WorkerFrozenError, WorkerPool
 from services.contracts import DubbedAudio, FragmentProcessed
@@ -353,6 +353,14 @@ async def test_a_stream_that_leaves_nothing_to_a_second_worker_is_finished() -> 
     trial.source_ends()
     await running
     assert (trial.stream.report.state, trial.stream.report.error) == ("finished", None)
+
+
+async def test_a_source_that_ends_before_it_is_read_fails_clearly() -> None:
+    trial = Trial([Hello(7), Failed("input_unreadable", "cannot open rtmp://x", False)])
+    trial.source_ends()
+    await trial.run()
+    assert trial.stream.report.error == "the source ended before it was heard"
+    assert trial.value("stream_failures_total", reason="input_too_short") == 1
 
 
 async def test_what_a_dead_worker_held_is_lost_and_not_counted_as_fallback() -> None:

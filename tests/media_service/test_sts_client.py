@@ -18,7 +18,8 @@ from media_service.metrics import Metrics
 from media_service.settings import Settings
 from media_service.sts_client import StsClient
 from media_service.sts_errors import StsFailedError, StsTimeoutError, StsUnavailableError
-from media_service.sts_stream import Fragment, StsStream
+from media_service.sts_exchange import Fragment
+from media_service.sts_stream import StsStream
 from tests.media_service.fake_sts import FakeSts, succeed
 
 ERROR = {"message": "no", "severity": "error"}

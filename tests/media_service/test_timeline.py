@@ -90,3 +90,19 @@ def test_absent_sound_is_filled_and_what_comes_late_is_dropped() -> None:
     assert timeline.fill_to(3.0) == 96_000
     assert timeline.fill_to(2.0) == 0
     assert timeline.place(2.5, 48_000) == Placement(0, 24_000)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "zero_s", "number"),
+    [
+        (26.0, 0.0, 4),
+        (17.0, 0.0, 3),
+        (100.0, 0.0, 16),
+        # Another clock: the timeline goes on where it was.
+        (0.5, -17.5, 3),
+        (5000.0, 4982.0, 3),
+    ],
+)
+def test_a_clock_that_jumped_gets_a_new_zero(first_s: float, zero_s: float, number: int) -> None:
+    origin = continue_origin(first_s, zero_s=0.0, number=3, segment_s=6.0)
+    assert (origin.zero_s, origin.number) == (zero_s, number)

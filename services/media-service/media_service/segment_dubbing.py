@@ -13,7 +13,8 @@ from media_service.metrics import Metrics
 from media_service.protocol import Released, Result, SegmentCut
 from media_service.report import FallbackReason, SegmentReport
 from media_service.sts_errors import StsError
-from media_service.sts_stream import Fragment, StsStream
+from media_service.sts_exchange import Fragment
+from media_service.sts_stream import StsStream
 from media_service.worker_process import WorkerProcess
 from services.contracts import FragmentProcessed
 

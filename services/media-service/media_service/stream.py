@@ -132,10 +132,10 @@ class DubbedStream:
                 restarts += 1
             self._metrics.worker_restarts.inc()
             self._log.warning("worker_replaced", reason=end.reason or "input_ended")
-        if finished is not None and not self.still_published and _found_nothing(end):
-            # There was nothing left for the last worker: the stream ended with the one before.
-            return finished
-        return end
+        if self.still_published or not _found_nothing(end):
+            return end
+        # There was nothing left for the last worker: the stream ended with the one before.
+        return finished or _End(False, "input_too_short", "the source ended before it was heard")
 
     async def _goes_on(self) -> bool:
         """Whether the source is there still, a moment later, and wanted."""

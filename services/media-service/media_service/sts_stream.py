@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from media_service.audio_format import CHANNELS, SAMPLE_RATE_HZ
 from media_service.logs import get_logger
 from media_service.sts_errors import (
     StsFailedError,
     StsTimeoutError,
     StsUnavailableError,
 )
+from media_service.sts_exchange import Exchange, Fragment, fragment_id_of, uuid_of
 from services.contracts import (
-    AudioPayload,
     Backpressure,
     ErrorCode,
     ErrorEvent,
     FragmentAck,
-    FragmentData,
     FragmentProcessed,
     Severity,
     StreamComplete,
@@ -57,33 +54,6 @@ class Wire(Protocol):
     def forget_stream(self, stream_id: str) -> None: ...  # noqa: D102
 
 
-@dataclass(frozen=True)
-class Fragment:
-    """The audio of one segment, in the service's format; times as the worker gives them."""
-
-    number: int
-    start_s: float
-    cut_at: float
-    pcm: bytes = field(repr=False)
-    fragment_id: UUID = field(default_factory=uuid4)
-
-
-@dataclass
-class _Exchange:
-    fragment: Fragment
-    sent_at: float
-    acked: Callable[[], None]
-    acknowledged: asyncio.Future[None]
-    answer: asyncio.Future[FragmentProcessed]
-
-    def fail(self, error: Exception) -> None:
-        for future in (self.acknowledged, self.answer):
-            if not future.done():
-                future.set_exception(error)
-                # Whoever does not wait any more has no use for the error either.
-                future.exception()
-
-
 class StsStream:
     """A stream as STS knows it.
 
@@ -101,7 +71,7 @@ class StsStream:
         self._init_at = 0.0
         self._refusal: ErrorEvent | None = None
         self._held_until = 0.0
-        self._exchanges: dict[UUID, _Exchange] = {}
+        self._exchanges: dict[UUID, Exchange] = {}
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._closing = False
@@ -178,11 +148,11 @@ class StsStream:
 
     def owns(self, event: WireModel) -> bool:
         """Whether an event without a stream_id is about a fragment of this stream."""
-        return _fragment_id(event) in self._exchanges
+        return fragment_id_of(event) in self._exchanges
 
     def refuse(self, fragment_id: object) -> None:
         """Fail a fragment whose result broke the contract: no better one will come."""
-        exchange = self._exchanges.get(_uuid(fragment_id) or UUID(int=0))
+        exchange = self._exchanges.get(uuid_of(fragment_id) or UUID(int=0))
         if exchange is not None:
             exchange.fail(
                 StsFailedError("INVALID_RESULT", "it breaks the contract", retryable=False)
@@ -218,17 +188,8 @@ class StsStream:
 
     async def _hand_over(
         self, fragment: Fragment, sent: Callable[[], None], acked: Callable[[], None]
-    ) -> _Exchange:
-        data = FragmentData(
-            fragment_id=fragment.fragment_id,
-            stream_id=self.stream_id,
-            sequence_number=fragment.number,
-            timestamp=round(1000 * fragment.cut_at),
-            audio=AudioPayload.from_pcm(
-                fragment.pcm, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS
-            ),
-            metadata={"pts_ns": round(1e9 * fragment.start_s)},
-        )
+    ) -> Exchange:
+        data = fragment.data(self.stream_id)
         counter = self._metrics.fragments_sent
         while True:
             await self._until_free()
@@ -279,11 +240,8 @@ class StsStream:
                 else READY_TIMEOUT_S,
             )
 
-    def _begin(self, fragment: Fragment, acked: Callable[[], None]) -> _Exchange:
-        loop = asyncio.get_running_loop()
-        exchange = _Exchange(
-            fragment, time.monotonic(), acked, loop.create_future(), loop.create_future()
-        )
+    def _begin(self, fragment: Fragment, acked: Callable[[], None]) -> Exchange:
+        exchange = Exchange.begin(fragment, acked)
         self._exchanges[fragment.fragment_id] = exchange
         self._metrics.inflight.inc()
         return exchange
@@ -352,7 +310,7 @@ class StsStream:
             message=error.message,
         )
         lost = error.code is ErrorCode.STREAM_NOT_FOUND
-        exchange = self._exchanges.get(_fragment_id(error) or UUID(int=0))
+        exchange = self._exchanges.get(fragment_id_of(error) or UUID(int=0))
         if exchange is not None:
             exchange.fail(
                 StsFailedError(error.code, error.message, retryable=error.retryable or lost)
@@ -371,17 +329,6 @@ class StsStream:
                 {"fragment_id": fragment_id, "status": status, "timestamp": _now_ms()}
             ),
         )
-
-
-def _fragment_id(event: WireModel) -> UUID | None:
-    return _uuid(getattr(event, "fragment_id", None))
-
-
-def _uuid(text: object) -> UUID | None:
-    try:
-        return None if text is None else UUID(str(text))
-    except ValueError:
-        return None
 
 
 def _now_ms() -> int:
