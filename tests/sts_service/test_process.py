@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import requests
 
 from services.contracts import FragmentAck, FragmentProcessed, StreamReady
@@ -33,18 +35,47 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def running(port: int, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
-    variables = environment(PORT=str(port), LOG_TRANSCRIPTS="true", **changes)
-    process = subprocess.Popen(MODULE, env=variables, stdout=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+@dataclass(frozen=True)
+class Started:
+    """A process of the service, and the port it was told to take."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def end(self, timeout_s: float = 20) -> str:
+        """Wait for the process to end by itself; return its output."""
+        output, _ = self.process.communicate(timeout=timeout_s)
+        return output
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[dict[str, Started]]:
+    """All of this module's processes, started side by side: most of their time is loading."""
+    with ExitStack() as stack:
+        holder = stack.enter_context(socket.socket())
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken_port = int(holder.getsockname()[1])
+
+        def start(port: int, **changes: str) -> Started:
+            variables = environment(PORT=str(port), LOG_TRANSCRIPTS="true", **changes)
+            process = subprocess.Popen(
+                MODULE, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return Started(process, port)
+
+        yield {
+            "patient": start(free_port()),
+            "hurried": start(free_port(), SHUTDOWN_GRACE="0.2"),
+            "port taken": start(taken_port),
+            "unknown engine": start(free_port(), ASR_PROVIDER="clairvoyant"),
+        }
 
 
 def wait_healthy(url: str) -> None:
@@ -59,40 +90,55 @@ def wait_healthy(url: str) -> None:
     raise AssertionError("the service is not healthy after 30 s")
 
 
-async def test_sigterm_answers_the_fragment_in_hand_and_exits_0() -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with running(port) as process:
-        await asyncio.to_thread(wait_healthy, url)
-        probe = await Probe(url).connect()
-        await probe.say("stream:init", init())
-        await probe.expect(StreamReady)
-        await probe.say("fragment:data", fragment(0, to_pcm(spoken("seven").samples, channels=1)))
-        await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
-        process.send_signal(signal.SIGTERM)
-        (result,) = await probe.expect(FragmentProcessed)
-        assert (result.transcript, result.translated_text) == ("seven", "Siete")
-        output, _ = await asyncio.to_thread(process.communicate, timeout=10)
-        assert process.returncode == 0
-        assert b'"transcript": "seven"' in output
-        assert b'"event": "service_stopped"' in output
+async def test_sigterm_answers_the_fragment_in_hand_and_exits_0(
+    started: dict[str, Started],
+) -> None:
+    service = started["patient"]
+    await asyncio.to_thread(wait_healthy, service.url)
+    probe = await Probe(service.url).connect()
+    await probe.say("stream:init", init())
+    await probe.expect(StreamReady)
+    await probe.say("fragment:data", fragment(0, to_pcm(spoken("seven").samples, channels=1)))
+    await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
+    service.process.send_signal(signal.SIGTERM)
+    (result,) = await probe.expect(FragmentProcessed)
+    assert (result.transcript, result.translated_text) == ("seven", "Siete")
+    output = await asyncio.to_thread(service.end, 10)
+    assert service.process.returncode == 0
+    assert '"transcript": "seven"' in output
+    assert '"event": "service_stopped"' in output
 
 
-async def test_sigterm_does_not_wait_beyond_the_grace() -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with running(port, SHUTDOWN_GRACE="0.2") as process:
-        await asyncio.to_thread(wait_healthy, url)
-        probe = await Probe(url).connect()
-        await probe.say("stream:init", init())
-        # Noise is what recognition takes longest for, all of it in native code.
-        await probe.say("fragment:data", fragment(0, to_pcm(noise(20).samples, channels=1)))
-        await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
-        process.send_signal(signal.SIGTERM)
-        output, _ = await asyncio.to_thread(process.communicate, timeout=5)
-        assert process.returncode == 0
-        assert b'"event": "fragments_given_up"' in output
-        assert b'"event": "service_stopped"' in output
+async def test_sigterm_does_not_wait_beyond_the_grace(started: dict[str, Started]) -> None:
+    service = started["hurried"]
+    await asyncio.to_thread(wait_healthy, service.url)
+    probe = await Probe(service.url).connect()
+    await probe.say("stream:init", init())
+    # Noise is what recognition takes longest for, all of it in native code.
+    await probe.say("fragment:data", fragment(0, to_pcm(noise(20).samples, channels=1)))
+    await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
+    service.process.send_signal(signal.SIGTERM)
+    output = await asyncio.to_thread(service.end, 5)
+    assert service.process.returncode == 0
+    assert '"event": "fragments_given_up"' in output
+    assert '"event": "service_stopped"' in output
+
+
+def test_a_port_that_is_taken_is_an_error_and_status_1(started: dict[str, Started]) -> None:
+    process = started["port taken"].process
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "service_failed" in output
+    assert "address already in use" in output
+    assert errors == ""
+
+
+def test_an_unknown_engine_is_an_error_and_status_1(started: dict[str, Started]) -> None:
+    process = started["unknown engine"].process
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "no asr engine is called clairvoyant" in output
+    assert "Traceback" not in output + errors
 
 
 def test_a_bad_variable_is_one_line_and_status_2() -> None:
@@ -107,35 +153,3 @@ def test_a_bad_variable_is_one_line_and_status_2() -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "PORT='front-door'" in done.stderr
-
-
-def test_a_port_that_is_taken_is_an_error_and_status_1() -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        done = subprocess.run(
-            MODULE,
-            env=environment(PORT=str(holder.getsockname()[1])),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        )
-    assert done.returncode == 1
-    assert "service_failed" in done.stdout
-    assert "address already in use" in done.stdout
-    assert done.stderr == ""
-
-
-def test_an_unknown_engine_is_an_error_and_status_1() -> None:
-    done = subprocess.run(
-        MODULE,
-        env=environment(PORT=str(free_port()), ASR_PROVIDER="clairvoyant"),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
-    assert done.returncode == 1
-    assert "no asr engine is called clairvoyant" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
