@@ -13,8 +13,8 @@ from tests.measuring.making import RATE_HZ, silence, tone
 
 TEXTS = tuple(
     Text("es", " ".join(spell_spanish(number) for number in range(first, first + 6)))
-    for first in (1, 7, 13)
-) + tuple(Text("en", " ".join(counting_words(first, first + 5))) for first in (1, 7, 13))
+    for first in (1, 13)
+) + tuple(Text("en", " ".join(counting_words(first, first + 5))) for first in (1, 13))
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def listener() -> Listener:
     return Listener(TEXTS)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_spanish_is_understood(listener: Listener, spanish: Samples, number: int) -> None:
-    said = spanish[6 * number * RATE_HZ : 6 * (number + 1) * RATE_HZ]
+    said = spanish[12 * number * RATE_HZ : (12 * number + 6) * RATE_HZ]
 
     heard = listener.read_along(said, RATE_HZ)
 
@@ -32,11 +32,11 @@ def test_spanish_is_understood(listener: Listener, spanish: Samples, number: int
     assert heard.lead > 0.05
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_english_is_understood(listener: Listener, said: AudioTrack, number: int) -> None:
-    heard = listener.read_along(said.cut(6.0 * number, 6), RATE_HZ)
+    heard = listener.read_along(said.cut(12.0 * number, 6), RATE_HZ)
 
-    assert heard.best == 3 + number
+    assert heard.best == 2 + number
     assert heard.lead > 0.5
 
 
@@ -52,16 +52,13 @@ def test_what_is_no_speech_says_nothing(listener: Listener, sound: Samples) -> N
     assert heard.lead == 0
 
 
-@pytest.mark.parametrize("number", range(2))
 def test_noise_with_the_rhythm_of_speech_is_not_the_text(
-    listener: Listener, spanish: Samples, number: int
+    listener: Listener, spanish: Samples
 ) -> None:
-    said = spanish[6 * number * RATE_HZ : 6 * (number + 1) * RATE_HZ]
+    said = spanish[: 6 * RATE_HZ]
     loudness = np.sqrt(np.convolve(said**2, np.ones(1200) / 1200, "same"))
 
-    heard = listener.read_along((10 * noise() * loudness).astype(np.float32), RATE_HZ)
-
-    assert heard.best != number
+    assert listener.read_along((10 * noise() * loudness).astype(np.float32), RATE_HZ).best != 0
 
 
 def test_speech_backwards_is_not_the_text(listener: Listener, spanish: Samples) -> None:
@@ -69,9 +66,9 @@ def test_speech_backwards_is_not_the_text(listener: Listener, spanish: Samples) 
 
 
 def test_only_those_asked_for_are_tried(listener: Listener, said: AudioTrack) -> None:
-    heard = listener.read_along(said.cut(0, 6), RATE_HZ, only=(0, 3))
+    heard = listener.read_along(said.cut(0, 6), RATE_HZ, only=(0, 2))
 
-    assert heard.best == 3
+    assert heard.best == 2
     assert [score is not None for score in heard.scores].count(True) <= 2
 
 
