@@ -132,17 +132,15 @@ MUTANTS: Final = (
         edits=(
             Edit(
                 "environment/stack/production.py",
-                "        for container in self.containers.values():\n"
-                "            container.remove()\n",
-                "        for container in list(self.containers.values())[1:]:\n"
-                "            container.remove()\n",
+                "            for container in self.containers.values():\n"
+                "                container.remove()\n",
+                "            for container in list(self.containers.values())[1:]:\n"
+                "                container.remove()\n",
             ),
             Edit(
                 "environment/stack/reaper.py",
-                "    for container in api.containers(all=True, filters=labels):\n"
-                "        remove_container(",
-                "    for container in api.containers(all=True, filters=labels)[1:]:\n"
-                "        remove_container(",
+                "    for container in api.containers(all=True, filters=wanted):\n",
+                "    for container in api.containers(all=True, filters=wanted)[1:]:\n",
             ),
         ),
         behave=(_CLEAN_UP, "--tags=@p1"),
