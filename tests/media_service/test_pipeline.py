@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +64,7 @@ def carry(source: Path, output: Path, dub: Dub = original, **changes: object) ->
         "output_url": str(output),
         "segment_s": 1.0,
         "result_timeout_s": 5.0,
-        "ready_age_s": 0.0,
+        "ready_since_s": time.monotonic(),
         **changes,
     }
     told: list[Report] = []
@@ -180,7 +181,7 @@ def test_output_lasts_as_long_as_the_input(clip: Path, tmp_path: Path) -> None:
 
 def test_a_missed_head_is_silent_and_shows_the_first_picture(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "late.flv", seconds=2, first_s=1.2)
-    told = carry(source, tmp_path / "out.flv", ready_age_s=1.0, segment_s=6.0)
+    told = carry(source, tmp_path / "out.flv", ready_since_s=time.monotonic() - 1.0, segment_s=6.0)
     began = of(told, Began)[0]
     assert began.zero_s == 0
     assert began.missed_head_s == pytest.approx(1.2, abs=0.03)

@@ -30,7 +30,8 @@ class ProtocolError(Exception):
 class Start:
     """Supervisor to worker: carry this stream.
 
-    ``ready_age_s`` says how long ago the source began, as the media server knows it.
+    ``ready_since_s`` says when the source began, as the media server knows it, on the monotonic
+    clock that all processes share: the worker may take its time to start.
     ``tracks`` is the number of tracks it knows of, 0 for unknown.
     ``zero_s`` and ``first_number`` continue an earlier worker's timeline; both are unset at first.
     With ``hold_output`` nothing goes out before ``Publish``.
@@ -40,7 +41,7 @@ class Start:
     output_url: str
     segment_s: float
     result_timeout_s: float
-    ready_age_s: float
+    ready_since_s: float
     tracks: int = 0
     zero_s: float | None = None
     first_number: int = 0

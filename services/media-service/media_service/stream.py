@@ -205,7 +205,7 @@ class DubbedStream:
             output_url=self._settings.output_url(self.source.output_path),
             segment_s=self._settings.segment_duration_s,
             result_timeout_s=self._settings.fragment_timeout_s,
-            ready_age_s=age_s,
+            ready_since_s=time.monotonic() - age_s,
             tracks=len(self.source.tracks),
             zero_s=self.report.time_zero_s,
             first_number=0 if last is None else last + 1,

@@ -66,7 +66,6 @@ class Ingest:
         self._stop = threading.Event()
         self._taking = threading.Lock()
         self._ended = False
-        self._opened_at = time.monotonic()
         self._resampler = _new_resampler()
         self._origin: Origin | None = None
         self._timeline: AudioTimeline | None = None
@@ -145,7 +144,7 @@ class Ingest:
     def _fix_origin(self, first_s: float) -> None:
         segment_s = self._start.segment_s
         if self._start.zero_s is None:
-            age_s = self._start.ready_age_s + time.monotonic() - self._opened_at
+            age_s = time.monotonic() - self._start.ready_since_s
             origin = choose_origin(first_s, ready_age_s=age_s, segment_s=segment_s)
         else:
             origin = continue_origin(
