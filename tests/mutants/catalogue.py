@@ -127,6 +127,56 @@ MUTANTS: Final = (
         red=(_SYNC,),
     ),
     Mutant(
+        name="english-spoken",
+        story="the dub says the English words, in the Spanish voice",
+        edits=(
+            Edit(
+                _STS_PIPELINE,
+                "_speak(engines.tts, translated,",
+                "_speak(engines.tts, transcript,",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SPANISH,),
+    ),
+    Mutant(
+        name="original-under-the-dub",
+        story="the original speech goes on under the dub, at half its level",
+        edits=(
+            Edit(
+                _EGRESS,
+                "    return fit(\n        result.pcm,\n",
+                "    import audioop\n\n"
+                "    return _mixed(audioop.mul(segment.pcm, 2, 0.5), audioop.add)(\n"
+                "        result.pcm,\n",
+            ),
+            Edit(
+                _EGRESS,
+                "def _audio_of(",
+                "def _mixed(under, add):\n"
+                "    return lambda *args, **kwargs: add(fit(*args, **kwargs), under, 2)\n\n\n"
+                "def _audio_of(",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_PLAYS,),
+    ),
+    Mutant(
+        name="picture-dropped",
+        story="one picture in the middle of the stream is lost",
+        edits=(
+            Edit(
+                _OUTPUT,
+                "        packet.stream = self._video\n        self._send(packet)\n",
+                "        packet.stream = self._video\n"
+                "        if self._state.video_packets != 400:\n"
+                "            self._send(packet)\n",
+            ),
+        ),
+        behave=(_US2,),
+        red=(_SYNC, _WHOLE),
+    ),
+    Mutant(
         name="container-left-behind",
         story="the end of a run forgets one container",
         edits=(
