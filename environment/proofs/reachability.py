@@ -12,11 +12,14 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from pip._internal.models.index import PyPI
+
 if TYPE_CHECKING:
     from environment.settings import Settings
     from environment.stack.network import BridgeNetwork
 
-PUBLIC_INDEX: Final = "https://index.invalid/simple"
+# pip's own default; it has no public name.
+PUBLIC_INDEX: Final[str] = PyPI.simple_url
 _INDEX_KEYS: Final = ("index-url", "extra-index-url")
 _MASQUERADE_OPTION: Final = "com.docker.network.bridge.enable_ip_masquerade"
 
