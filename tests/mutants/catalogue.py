@@ -82,7 +82,7 @@ MUTANTS: Final = (
             ),
         ),
         behave=(_US2,),
-        red=(_SEGMENTS, _WHOLE),
+        red=(_SEGMENTS, _SPANISH, _WHOLE),
     ),
     Mutant(
         name="transcript-empty",
@@ -91,7 +91,8 @@ MUTANTS: Final = (
             Edit(_STS_PIPELINE, _DUBBED_OUTCOME, _DUBBED_OUTCOME.replace("transcript,", '"",')),
         ),
         behave=(_US2,),
-        red=(_WHOLE,),
+        # Without a word media-service takes it for music, and lets the original pass.
+        red=(_SEGMENTS, _SYNC, _WHOLE, _PLAYS),
     ),
     Mutant(
         name="video-reencoded",

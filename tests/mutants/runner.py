@@ -100,10 +100,12 @@ def copy_of(snapshot: Path) -> Iterator[Path]:
 def run_suite(folder: Path, mutant: Mutant, log: Path) -> tuple[int, list[dict[str, Any]]]:
     """Run behave in ``folder``; return its exit status and the features of its JSON report."""
     report = folder / "mutant-report.json"
+    shutil.rmtree(log.with_suffix(""), ignore_errors=True)
     environment = {
         **{name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS},
         "E2E_RUN_ID": f"mutant-{mutant.name}",
         "E2E_DYNAMIC_PORTS": "1",
+        "E2E_ARTIFACTS": str(log.with_suffix("")),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [sys.executable, "-m", "behave", *mutant.behave]
