@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from media_service.protocol import Opened
 from media_service.worker.errors import StreamError
+from media_service.worker.sps import picture_size
 
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
@@ -55,9 +56,15 @@ def open_source(url: str, *, tracks: int, stop: threading.Event) -> Source:
 
 
 def describe(source: Source, keyframe: Packet[VideoStream] | None = None) -> Opened:
-    """Return what the source holds; the picture's size is known once a keyframe is."""
+    """Return what the source holds.
+
+    The picture's size is in the parameter sets, or else in the first keyframe, which may be long
+    in coming: without a size no output can be opened.
+    """
     video, audio = source.video.codec_context, source.audio.codec_context
     width, height = (video.width, video.height)
+    if not width:
+        width, height = picture_size(video.extradata)
     if not width and keyframe is not None:
         width, height = _picture_size(source.video, keyframe)
     rate = source.video.average_rate
