@@ -65,8 +65,9 @@ def up(progress: Progress) -> int:
     ensure_host_tools(progress, STREAM_TOOLS)
     image_set = ensure_images(client, settings, progress)
     sweep(client)
-    remove_kept(client)
-    owner = Owner.current(settings.e2e_run_id or "up", kept=True)
+    if removed := remove_kept(client, _kept_run(settings)):
+        progress.line(f"removed what an earlier `up` left running: {', '.join(removed)}")
+    owner = Owner.current(_kept_run(settings), kept=True)
     stack = ProductionStack(client, image_set, settings, owner)
     try:
         with progress.step("start the system"):
@@ -79,12 +80,18 @@ def up(progress: Progress) -> int:
 
 
 def down(progress: Progress, *, everything: bool = False) -> int:
-    """Remove what `up` left running, and what dead runs left; or `everything` of every run."""
+    """Remove what `up` left running under this E2E_RUN_ID, and what dead runs left.
+
+    With `everything`: all of every run, living ones too.
+    """
     client = find_engine()
     if client is None:
         progress.line("No Docker engine answers, so nothing of ours runs.")
         return 0
-    removed = remove_all(client) if everything else [*remove_kept(client), *sweep(client)]
+    if everything:
+        removed = remove_all(client)
+    else:
+        removed = [*remove_kept(client, _kept_run(load_settings())), *sweep(client)]
     print(f"removed: {', '.join(removed)}" if removed else "nothing was running")
     return 0
 
@@ -132,6 +139,10 @@ def _remove_image(client: docker.DockerClient, image: Image, progress: Progress)
             progress.line(f"removed {reference}")
 
 
+def _kept_run(settings: Settings) -> str:
+    return settings.e2e_run_id or "up"
+
+
 def _say_images(progress: Progress, found: ImageSet) -> None:
     stand_in = " (stand-in)" if found.media_server_is_stand_in else ""
     progress.line(
@@ -148,14 +159,14 @@ def _where_it_listens(stack: ProductionStack, found: ImageSet, settings: Setting
 The system is up: {server}, media-service, sts-service ({settings.sts_profile}).
 
   publish here     {stack.rtmp_url("live/<name>/in")}
-  it comes dubbed  {stack.rtmp_url("live/<name>/out")}
+  it comes dubbed  {stack.rtmp_url("live/<name>/out")}   (some 8 s later)
   media server     {stack.api_url}/v3/paths/list
   media-service    {service("/v1/streams")}  {service("/metrics")}
   sts-service      {sts}  {stack.sts_url}/metrics
 
-To try, in two terminals:
+To try, in two terminals, the second one some 8 s after the first:
 
-  ffmpeg -re -i {CLIP} -c copy -f flv {source}
+  ffmpeg -re -i {CLIP} -c copy -f flv -flvflags no_duration_filesize {source}
   ffplay {dubbed}
 
 `make down` removes it.

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
     sts_api_key: str = Field("", description="shared secret of the two services; empty: none")
     segment_dir: str = Field(
-        "/data/segments", pattern="^/", description="where media-service keeps segments"
+        "/data/segments", pattern="^/", description="where segments will be kept; no effect yet"
     )
     metrics_enabled: bool = Field(True, description="media-service serves /metrics")
     segment_duration_s: float = Field(6.0, ge=1, le=60, description="length of a segment")
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         "passthrough", description="what happens to streams once STS is given up"
     )
     stream_resume_s: float = Field(
-        10.0, ge=0, description="a stream published again within this time goes on"
+        10.0, ge=0, description="how long a stream may be away and go on; no effect yet"
     )
     ingest_protocol: Literal["rtmp", "rtsp"] = Field("rtmp", description="how streams are read")
     source_language: str = Field("en", min_length=2, description="language spoken in the input")

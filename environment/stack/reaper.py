@@ -50,9 +50,10 @@ def sweep(client: docker.DockerClient) -> list[str]:
     return removed
 
 
-def remove_kept(client: docker.DockerClient) -> list[str]:
-    """Remove the stacks that `make up` left running; the names of what was removed."""
-    return [name for owner in _owners(client) if owner.kept for name in reap(client, owner)]
+def remove_kept(client: docker.DockerClient, run: str) -> list[str]:
+    """Remove what `make up` left running under this run's id; the names of what was removed."""
+    ours = [owner for owner in _owners(client) if owner.kept and owner.run == run]
+    return [name for owner in ours for name in reap(client, owner)]
 
 
 def reap(client: docker.DockerClient, owner: Owner) -> list[str]:

@@ -180,9 +180,10 @@ def test_the_remedy_is_one_that_works(me: Owner, change: dict[str, Any], told: s
 def test_what_is_kept_goes_when_asked(me: Owner) -> None:
     engine: Any = EngineInMemory()
     populate(engine, replace(me, run="up", kept=True))
+    populate(engine, replace(me, run="other", kept=True))
     populate(engine, me)
-    assert remove_kept(engine) == ["a-up", "b-up", "net-up", "vol-up"]
-    assert engine.names == ["a-this-run", "b-this-run"]
+    assert remove_kept(engine, "up") == ["a-up", "b-up", "net-up", "vol-up"]
+    assert sorted(engine.names) == ["a-other", "a-this-run", "b-other", "b-this-run"]
 
 
 # A suite without an engine: it notes what its guard does, and a fake watchdog notes the pipe's end.
