@@ -53,7 +53,7 @@ config: $(READY) ## Print every environment variable, its value and its meaning
 
 bench: $(READY) ## Measure the system and print the table of bounds
 	@$(PY) -m environment setup
-	@$(PY) -m environment.bench
+	@$(PY) -m environment.bench $(ARGS)
 
 mutants: $(READY) ## Sabotage copies of the product; the suite must notice each
 	@$(PY) -m environment setup

@@ -52,6 +52,10 @@ class Lifecycle:
         """The image it runs."""
         return self.spec.image
 
+    def image_size_bytes(self) -> int:
+        """The size of that image, its base included, as the engine reckons it."""
+        return int(self._client.images.get(self.image).attrs["Size"])
+
     @property
     def status(self) -> str:
         """The engine's word: created, running, paused, exited, dead, or `absent`."""

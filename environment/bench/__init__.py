@@ -1,0 +1,1 @@
+"""What the system takes and how fast it is, measured: `make bench`."""
