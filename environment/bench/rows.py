@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from environment.session import Session
@@ -45,7 +46,7 @@ def table_of(rows: Sequence[Row]) -> Table:
             "none" if row.specified is None else f"{row.specified:g} {row.unit}",
             f"{row.bound:g} {row.unit}",
             "nothing" if row.measured is None else f"{row.measured:.4g} {row.unit}",
-            "met" if row.met else "[red]MISSED",
+            "met" if row.met else f"[red]MISSED[/] {escape(row.remark)}",
         )
     return table
 
