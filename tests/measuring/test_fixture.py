@@ -1,36 +1,51 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from itertools import pairwise
 
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from environment.measuring.media import AudioTrack, probe, read_video_packets
+from environment.measuring.media import AudioTrack, probe, read_audio, read_video_packets
 from environment.measuring.sound import level_dbfs
 from environment.measuring.transcript import counting_words, word_error_rate
-from fixtures.catalogue import CLIPS, find_plan
+from fixtures.catalogue import CLIPS, COUNTING, SENTENCES_SAID, SPEECH, ClipPlan, find_plan
 from fixtures.make_streams import main
 from fixtures.picture import DARK_LUMA, FLASH_LUMA, Picture
-from fixtures.sidecar import Sidecar, read_sidecar
+from fixtures.sidecar import read_sidecar
+from fixtures.world import HELLO_WORLD, SENTENCES
 
 PICTURE = Picture(CLIPS[0].width, CLIPS[0].height, CLIPS[0].fps, CLIPS[0].first_number)
+COUNTED = (COUNTING, SPEECH)
+SEGMENT_S = 6
 
 
-@pytest.fixture(scope="module")
-def sidecar(source: Path) -> Sidecar:
-    return read_sidecar(source)
+def named(plan: ClipPlan) -> str:
+    return plan.name
 
 
-def test_clip_is_the_one_described(source: Path, sidecar: Sidecar) -> None:
-    assert hashlib.sha256(source.read_bytes()).hexdigest() == sidecar.sha256
-    assert source.stat().st_size < 3_000_000
+@pytest.fixture(params=CLIPS, ids=named)
+def plan(request: pytest.FixtureRequest) -> ClipPlan:
+    assert isinstance(request.param, ClipPlan)
+    return request.param
 
 
-def test_codecs_and_duration(source: Path) -> None:
-    info = probe(source)
+def heard(plan: ClipPlan) -> AudioTrack:
+    return read_audio(plan.path, plan.audio_rate_hz)
+
+
+def test_clip_is_the_one_described(plan: ClipPlan) -> None:
+    sidecar = read_sidecar(plan.path)
+
+    assert hashlib.sha256(plan.path.read_bytes()).hexdigest() == sidecar.sha256
+    assert sidecar.voice == f"flite {plan.voice}"
+    assert plan.path.stat().st_size < 1_000_000
+
+
+def test_codecs_and_duration(plan: ClipPlan) -> None:
+    info = probe(plan.path)
 
     assert info.duration_s == 30.0
     assert info.start_s == 0
@@ -44,25 +59,32 @@ def test_codecs_and_duration(source: Path) -> None:
     assert (info.video.duration_s, info.audio.duration_s) == (30.0, 30.0)
 
 
-def test_keyframe_every_two_seconds_and_no_reordering(source: Path) -> None:
-    packets = read_video_packets(source)
+def test_keyframe_every_two_seconds_and_no_reordering(plan: ClipPlan) -> None:
+    packets = read_video_packets(plan.path)
 
     assert len(packets) == 900
     assert [p.pts_s for p in packets if p.keyframe] == pytest.approx(list(range(0, 30, 2)))
     assert all(packet.pts_s == packet.dts_s for packet in packets)
+    assert len({packet.slice_hash for packet in packets}) == 900
 
 
-def test_every_picture_is_unlike_the_others(source: Path) -> None:
-    assert len({packet.slice_hash for packet in read_video_packets(source)}) == 900
+def test_voices_differ() -> None:
+    assert len({plan.voice for plan in CLIPS}) == len(CLIPS)
 
 
-def test_words_are_the_numbers_in_order(sidecar: Sidecar) -> None:
+@pytest.mark.parametrize("plan", COUNTED, ids=named)
+def test_words_are_the_numbers_in_order(plan: ClipPlan) -> None:
+    sidecar = read_sidecar(plan.path)
+
     assert [word.number for word in sidecar.words] == list(range(1, 31))
     assert word_error_rate(" ".join(counting_words(1, 30)), sidecar.transcript) == 0
+    assert not sidecar.phrases
 
 
-def test_each_word_sounds_inside_its_own_second(said: AudioTrack, sidecar: Sidecar) -> None:
-    for second, word in enumerate(sidecar.words):
+@pytest.mark.parametrize("plan", COUNTED, ids=named)
+def test_each_number_sounds_inside_its_own_second(plan: ClipPlan) -> None:
+    said = heard(plan)
+    for second, word in enumerate(read_sidecar(plan.path).words):
         assert second < word.start_s < word.end_s < second + 1
         spoken = said.cut(word.start_s, word.end_s - word.start_s)
         before = said.cut(second, word.start_s - second)
@@ -71,16 +93,64 @@ def test_each_word_sounds_inside_its_own_second(said: AudioTrack, sidecar: Sidec
         assert max(level_dbfs(before), level_dbfs(after)) < -55, word
 
 
-def test_first_word_is_late_and_the_others_centred(sidecar: Sidecar) -> None:
-    first, *others = sidecar.words
-    assert first.start_s > 0.5
+@pytest.mark.parametrize("plan", COUNTED, ids=named)
+def test_first_number_is_late_and_the_others_centred(plan: ClipPlan) -> None:
+    first, *others = read_sidecar(plan.path).words
+    assert first.start_s > 0.3
     for word in others:
         assert (word.start_s + word.end_s) / 2 % 1 == pytest.approx(0.5, abs=0.001)
 
 
-def test_flashes_are_where_the_sidecar_says(source: Path, sidecar: Sidecar) -> None:
+def test_sentences_are_those_of_the_world_in_order() -> None:
+    sidecar = read_sidecar(SENTENCES_SAID.path)
+
+    said = [phrase.text for phrase in sidecar.phrases]
+    assert said == [phrase.english for phrase in (HELLO_WORLD, *SENTENCES)]
+    assert sidecar.transcript == " ".join(said)
+    assert all(word.number is None for word in sidecar.words)
+
+
+def test_no_sentence_is_cut_and_each_segment_has_some() -> None:
+    phrases = read_sidecar(SENTENCES_SAID.path).phrases
+
+    assert phrases[0].start_s > 0.5
+    for phrase in phrases:
+        within_s = phrase.start_s % SEGMENT_S
+        assert within_s >= 0.15
+        assert within_s + phrase.end_s - phrase.start_s <= SEGMENT_S - 0.15
+    assert {int(phrase.start_s // SEGMENT_S) for phrase in phrases} == set(range(5))
+
+
+def test_sentences_sound_and_the_pauses_between_them_do_not() -> None:
+    said, phrases = heard(SENTENCES_SAID), read_sidecar(SENTENCES_SAID.path).phrases
+    ends = [0.0, *(phrase.end_s for phrase in phrases)]
+    begins = [*(phrase.start_s for phrase in phrases), float(SENTENCES_SAID.duration_s)]
+
+    for phrase in phrases:
+        assert level_dbfs(said.cut(phrase.start_s, phrase.end_s - phrase.start_s)) > -30, phrase
+    for end_s, begin_s in zip(ends, begins, strict=True):
+        assert begin_s - end_s > 0.4
+        assert level_dbfs(said.cut(end_s, begin_s - end_s)) < -55
+
+
+def test_words_of_a_sentence_follow_each_other_within_it() -> None:
+    sidecar = read_sidecar(SENTENCES_SAID.path)
+    words = iter(sidecar.words)
+
+    for phrase in sidecar.phrases:
+        its = [next(words) for _ in phrase.text.split()]
+        assert [word.text for word in its] == phrase.text.split()
+        assert phrase.start_s <= its[0].start_s < phrase.start_s + 0.1
+        assert phrase.end_s - 0.15 < its[-1].end_s <= phrase.end_s
+        for one, other in pairwise(its):
+            assert one.end_s - one.start_s > 0.02
+            assert 0 <= other.start_s - one.end_s < 0.3
+
+
+def test_flashes_are_where_the_sidecar_says(plan: ClipPlan) -> None:
+    sidecar = read_sidecar(plan.path)
     lit: list[bool] = []
-    with av.open(str(source)) as container:
+    with av.open(str(plan.path)) as container:
         container.streams.video[0].thread_type = "AUTO"
         for frame in container.decode(video=0):
             corner = _luma(frame)[PICTURE.flash_box].mean()
