@@ -39,6 +39,7 @@ _SPANISH_TENS = {
         _words("treinta cuarenta cincuenta sesenta setenta ochenta noventa"), start=3
     )
 }
+_SPANISH_HUNDRED = "cien"
 _SPANISH_SMALL = frozenset(
     _words(
         "el la los las de del que y en se por con para como más pero sus le lo al es son esta "
@@ -53,10 +54,10 @@ _ENGLISH_SMALL = frozenset(
         "you hello world good where today"
     )
 )
-_ENGLISH_NUMBERS = frozenset(_words(" ".join(counting_words(0, 99))))
+_ENGLISH_NUMBERS = frozenset(_words(" ".join(counting_words(0, 100))))
 _VOCABULARY: dict[Language, frozenset[str]] = {
     "en": _ENGLISH_NUMBERS | _ENGLISH_SMALL,
-    "es": frozenset(_SPANISH_ONES) | frozenset(_SPANISH_TENS) | _SPANISH_SMALL,
+    "es": frozenset(_SPANISH_ONES) | frozenset(_SPANISH_TENS) | {_SPANISH_HUNDRED} | _SPANISH_SMALL,
 }
 
 
@@ -79,7 +80,9 @@ def is_spanish(text: str) -> bool:
 
 
 def spell_spanish(number: int) -> str:
-    """Return `number` (0..99) in Spanish words without accents: 31 -> "treinta y uno"."""
+    """Return `number` (0..100) in Spanish words without accents: 31 -> "treinta y uno"."""
+    if number == 100:
+        return _SPANISH_HUNDRED
     ones = {value: word for word, value in reversed(_SPANISH_ONES.items())}
     tens = {value: word for word, value in _SPANISH_TENS.items()}
     if number in ones:
@@ -89,11 +92,13 @@ def spell_spanish(number: int) -> str:
 
 
 def spanish_numbers(text: str) -> tuple[int, ...]:
-    """The numbers (0..99) a Spanish text names, in order: "treinta y uno, dos" -> 31, 2."""
+    """The numbers (0..100) a Spanish text names, in order: "treinta y uno, dos" -> 31, 2."""
     numbers: list[int] = []
     words = _words(text)
     for index, word in enumerate(words):
-        if word in _SPANISH_TENS:
+        if word == _SPANISH_HUNDRED:
+            numbers.append(100)
+        elif word in _SPANISH_TENS:
             numbers.append(_SPANISH_TENS[word])
         elif word in _SPANISH_ONES:
             number = _SPANISH_ONES[word]

@@ -137,12 +137,12 @@ class Listener:
 
 
 def _spoken(text: Text) -> list[str]:
-    """The words as they are said: numbers up to 99 in words, hyphens and marks left out."""
+    """The words as they are said: numbers up to 100 in words, hyphens and marks left out."""
     spell = spell_spanish if text.language == "es" else number_words
     words: list[str] = []
     for word in _WORD.findall(text.words.lower()):
         if word.isdigit():
-            words += _WORD.findall(spell(int(word))) if len(word) < 3 else []
+            words += _WORD.findall(spell(int(word))) if int(word) <= 100 else []
         else:
             words.append(word)
     return words

@@ -21,6 +21,7 @@ _ONES = _table(
 _TENS = _table("twenty thirty forty fifty sixty seventy eighty ninety", first=20, step=10)
 _ONES_WORDS = {number: word for word, number in _ONES.items()}
 _TENS_WORDS = {number: word for word, number in _TENS.items()}
+_HUNDRED = "hundred"
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
@@ -58,9 +59,11 @@ class Alignment:
 
 
 def number_words(number: int) -> str:
-    """Return `number` (0..99) in English words, compounds hyphenated: 21 -> "twenty-one"."""
-    if not 0 <= number <= 99:
-        raise ValueError(f"only numbers from 0 to 99 have words here, not {number}")
+    """Return `number` (0..100) in English words, compounds hyphenated: 21 -> "twenty-one"."""
+    if not 0 <= number <= 100:
+        raise ValueError(f"only numbers from 0 to 100 have words here, not {number}")
+    if number == 100:
+        return f"one {_HUNDRED}"
     if number < 20:
         return _ONES_WORDS[number]
     tens, ones = divmod(number, 10)
@@ -75,12 +78,14 @@ def counting_words(first: int, last: int) -> tuple[str, ...]:
 def normalise(text: str) -> tuple[str, ...]:
     """Split into lower-case words without punctuation; each number is one word, in digits.
 
-    "Twenty one", "twenty-one" and "21" all become "21".
+    "Twenty one", "twenty-one" and "21" all become "21", and "one hundred" becomes "100".
     """
     words: list[str] = []
     open_tens = False
     for word in _WORD.findall(text.lower().replace("\u2019", "'")):
-        if word in _TENS:
+        if word == _HUNDRED and words and words[-1] in {"1", "a"}:
+            words[-1] = "100"
+        elif word in _TENS:
             words.append(str(_TENS[word]))
         elif open_tens and 1 <= _ONES.get(word, 0) <= 9:
             words[-1] = str(int(words[-1]) + _ONES[word])
@@ -127,4 +132,5 @@ def align(expected: str, actual: str) -> Alignment:
 
 
 def _spell(word: str) -> str:
-    return number_words(int(word)) if word.isascii() and word.isdigit() and len(word) < 3 else word
+    is_known = word.isascii() and word.isdigit() and int(word) <= 100
+    return number_words(int(word)) if is_known else word

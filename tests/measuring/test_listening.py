@@ -107,5 +107,5 @@ def test_what_is_not_spanish_has_no_phones() -> None:
 
 
 def test_every_number_is_spelled_as_it_is_read() -> None:
-    for number in range(100):
+    for number in range(101):
         assert spanish_numbers(spell_spanish(number)) == (number,)

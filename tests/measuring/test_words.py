@@ -74,9 +74,12 @@ def test_no_rate_without_words() -> None:
 def test_tens_and_ones_that_are_not_one_number_stay_apart() -> None:
     assert normalise("twenty thirty one ten twenty eleven") == ("20", "31", "10", "20", "11")
     assert normalise("Don't stop") == ("don't", "stop")
+    assert normalise("ninety nine one hundred") == ("99", "100")
+    assert normalise("a hundred and one") == ("100", "and", "1")
+    assert normalise("hundred two hundred") == ("hundred", "2", "hundred")
 
 
-@given(st.integers(0, 99))
+@given(st.integers(0, 100))
 def test_every_number_is_read_back(number: int) -> None:
     assert normalise(number_words(number)) == normalise(str(number)) == (str(number),)
 
@@ -108,3 +111,4 @@ def test_languages(text: str, language: str) -> None:
 def test_missing_accents_and_compounds() -> None:
     assert spanish_numbers("veintidos, treinta y uno; noventa y nueve y dos.") == (22, 31, 99, 2)
     assert spanish_numbers("hola mundo") == ()
+    assert spanish_numbers("noventa y nueve cien") == (99, 100)
