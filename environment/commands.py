@@ -20,6 +20,7 @@ from environment.settings import REPO_ROOT, Settings, load_settings
 from environment.stack.ownership import Owner
 from environment.stack.production import ProductionStack
 from environment.stack.reaper import reap, remove_all, remove_kept, sweep
+from environment.stack.system import System, describe
 
 CLIP = "fixtures/streams/30s-english-counting.mp4"
 _CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
@@ -75,7 +76,7 @@ def up(progress: Progress) -> int:
     except BaseException:
         reap(client, owner)
         raise
-    print(_where_it_listens(stack, image_set, settings))
+    print(_where_it_listens(stack, describe(stack)))
     return 0
 
 
@@ -150,13 +151,14 @@ def _say_images(progress: Progress, found: ImageSet) -> None:
     )
 
 
-def _where_it_listens(stack: ProductionStack, found: ImageSet, settings: Settings) -> str:
-    server = "the stand-in for MediaMTX" if found.media_server_is_stand_in else "MediaMTX"
+def _where_it_listens(stack: ProductionStack, system: System) -> str:
+    server = "the stand-in for MediaMTX" if system.is_stand_in else "MediaMTX"
     service: Callable[[str], str] = stack.media_service.url
     source, dubbed = stack.rtmp_url("live/hello/in"), stack.rtmp_url("live/hello/out")
     sts = f"{stack.sts_url}/health"
     return f"""
-The system is up: {server}, media-service, sts-service ({settings.sts_profile}).
+The system is up: {server}, media-service, sts-service.
+  speech           {system.speech}
 
   publish here     {stack.rtmp_url("live/<name>/in")}
   it comes dubbed  {stack.rtmp_url("live/<name>/out")}   (some 8 s later)

@@ -135,15 +135,20 @@ class Settings(BaseSettings):
 
     # sts-service
     sts_profile: Literal["pocket", "embedded", "neural", "echo"] = Field(
-        "embedded", description="set of engines"
+        "embedded", description="set of engines: pocket, embedded, neural, or echo (dubs nothing)"
     )
     asr_provider: str = Field("", description="recognition engine; empty: the profile's")
     translation_provider: str = Field("", description="translation engine; empty: the profile's")
     tts_provider: str = Field("", description="synthesis engine; empty: the profile's")
-    asr_model: str = Field("", description="recognition model; empty: the profile's")
-    translation_model: str = Field("", description="translation model; empty: the profile's")
-    tts_model: str = Field("", description="synthesis model; empty: the profile's")
-    device: str = Field("cpu", min_length=1, description="where the models run")
+    asr_model: str = Field("", description="recognition model, name or path; empty: the profile's")
+    translation_model: str = Field("", description="translation model, likewise")
+    tts_model: str = Field("", description="synthesis model, likewise")
+    e2e_models_volume: str = Field(
+        "dubspec-models",
+        pattern=_NAME_PATTERN,
+        description="volume that holds models by name, for the profile neural; `make pull-models`",
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where the models run")
     max_inflight: int = Field(3, ge=1, le=20, description="fragments in flight per stream")
     processing_timeout: float = Field(30.0, gt=0, description="seconds a fragment may take")
 
@@ -174,6 +179,13 @@ class Settings(BaseSettings):
     def sts_is_foreign(self) -> bool:
         """Whether STS_SERVICE_URL points elsewhere than at this run's own sts-service."""
         return urlsplit(self.sts_service_url).hostname not in {STS_ALIAS, self.named(STS_ALIAS)}
+
+    @property
+    def wants_models_volume(self) -> bool:
+        """Whether sts-service looks models up by name, which it does in the models' volume."""
+        named = (self.asr_model, self.translation_model, self.tts_model)
+        by_name = any(model and not model.startswith("/") for model in named)
+        return self.sts_profile == "neural" or by_name
 
     def port_variable(self, port: int) -> str | None:
         """The variable that sets a host port; None when no setting has that value."""

@@ -23,6 +23,9 @@ API_PORT: Final = 9997
 MEDIA_SERVICE_PORT: Final = 8080
 STS_PORT: Final = 3000
 
+MODELS_FOLDER: Final = "/models"
+"""Where sts-service looks models up by name."""
+
 # FR-004, FR-008: plain names on the network, whatever the run's id makes of the container's name.
 ALIASES: Final = {
     MEDIA_SERVER: (MEDIA_SERVER, "mediamtx"),
@@ -120,6 +123,9 @@ def sts_service(settings: Settings, images: ImageSet, owner: Owner) -> Container
         ports={port: settings.sts_port},
         http_port=port,
         labels=owner.labels(),
+        borrowed={settings.e2e_models_volume: MODELS_FOLDER}
+        if settings.wants_models_volume
+        else {},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,8 +25,9 @@ class ContainerSpec:
     """Everything the engine is told about a container.
 
     `ports` maps container ports to host ports (TCP), `http_port` is the container port of its
-    HTTP API, `volumes` maps volume names to mount points,
-    `files` absolute paths inside the container to content put there before its first start.
+    HTTP API, `volumes` maps volume names to mount points, `borrowed` those of volumes that belong
+    to nobody's run: they are mounted read-only where they exist, and neither made nor removed.
+    `files` are absolute paths inside the container to content put there before its first start.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ContainerSpec:
     http_port: int
     labels: Mapping[str, str]
     volumes: Mapping[str, str] = field(default_factory=dict)
+    borrowed: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,7 +65,10 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
                 network: EndpointConfig(client.api.api_version, aliases=list(spec.aliases))
             },
             ports={f"{inside}/tcp": outside for inside, outside in spec.ports.items()},
-            volumes=[f"{name}:{mount}" for name, mount in spec.volumes.items()],
+            volumes=[
+                *(f"{name}:{mount}" for name, mount in spec.volumes.items()),
+                *_borrowed(client, spec),
+            ],
             extra_hosts=dict(spec.extra_hosts),
             # Other drivers may keep no log that could be read back.
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": _LOG_MAX_SIZE}),
@@ -77,6 +83,16 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
     for path, content in spec.files.items():
         put_file(container, path, content)
     return container
+
+
+def _borrowed(client: docker.DockerClient, spec: ContainerSpec) -> list[str]:
+    """The mounts of the borrowed volumes; the engine itself would make those that are not there."""
+    mounts = []
+    for name, mount in spec.borrowed.items():
+        with suppress(NotFound):
+            client.volumes.get(name)
+            mounts.append(f"{name}:{mount}:ro")
+    return mounts
 
 
 def _free_name(client: docker.DockerClient, name: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import requests
 
 from environment.errors import HarnessError
 from environment.stack.topology import Topology
+
+STAGES: Final = ("asr", "translation", "tts")
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,12 @@ class System:
 
     @property
     def speech(self) -> str:
-        """Profile and engines in one line."""
-        known = {key: str(self.sts.get(key, "?")) for key in ("asr", "translation", "tts")}
-        engines = ", ".join(f"{stage} {engine}" for stage, engine in known.items())
+        """Profile, engines and models in one line."""
+        models = self.sts.get("models") or {}
+        engines = ", ".join(
+            f"{stage} {self.sts.get(stage, '?')} ({models.get(stage, 'model unknown')})"
+            for stage in STAGES
+        )
         return f"profile {self.sts.get('profile', '?')}: {engines}"
 
 

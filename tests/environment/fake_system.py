@@ -25,7 +25,8 @@ HEALTH = {
     "profile": "embedded",
     "asr": "pocketsphinx",
     "translation": "apertium",
-    "tts": "espeak-ng",
+    "tts": "espeak",
+    "models": {"asr": "en-us", "translation": "eng-spa", "tts": "es"},
 }
 STREAM_ID = "stream-1"
 

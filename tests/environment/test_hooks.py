@@ -167,7 +167,8 @@ def test_a_good_run(behave: Any) -> None:
     assert "2 passed, 0 failed, 1 skipped, 1 not selected" in ran.output
     assert "off: no RTSP here" in ran.output
     assert "a stand-in for MediaMTX" in ran.output
-    assert "profile embedded: asr pocketsphinx, translation apertium, tts espeak-ng" in ran.output
+    engines = "asr pocketsphinx (en-us), translation apertium (eng-spa), tts espeak (es)"
+    assert f"profile embedded: {engines}" in ran.output
     assert ran.calls == ["start", "heal", "heal", "heal", "down"]
     # Nothing failed, so nothing but the run's own files is kept.
     kept = {entry.name for entry in (ran.folder / "artifacts/latest").iterdir()}

@@ -291,6 +291,35 @@ def test_the_services_are_told_where_they_are() -> None:
     assert "ASR_MODEL" not in sts
 
 
+@pytest.mark.parametrize(
+    ("chosen", "borrowed"),
+    [
+        ({}, {}),
+        ({"sts_profile": "pocket", "asr_model": "/opt/models/pocket/whisper-en.pt"}, {}),
+        ({"sts_profile": "neural"}, {"dubspec-models": "/models"}),
+        ({"tts_model": "es", "e2e_models_volume": "mine"}, {"mine": "/models"}),
+    ],
+)
+def test_models_looked_up_by_name_come_from_a_volume(
+    chosen: dict[str, str], borrowed: dict[str, str]
+) -> None:
+    assert blueprint.sts_service(make_settings(**chosen), IMAGES, OWNER).borrowed == borrowed
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_borrowed_volume_is_mounted_read_only_where_it_is_there_and_never_touched(
+    engine: Any, there: bool
+) -> None:
+    others = {"dubspec-models": {"made": "elsewhere"}} if there else {}
+    engine.volumes_by_name |= others
+    stack = make_stack(engine, sts_profile="neural")
+    stack.start()
+    sts = engine.containers.get("sts-service")
+    assert sts.options["volumes"] == (["dubspec-models:/models:ro"] if there else [])
+    stack.down()
+    assert engine.volumes_by_name == others
+
+
 def test_healing_a_whole_stack_does_nothing(engine: Any) -> None:
     stack = make_stack(engine)
     assert stack.heal() == ()
