@@ -19,7 +19,7 @@ class Engine(Recognizer):
     """Level 0.1 is "one", 0.2 "two", up to 0.8; the levels above make it misbehave."""
 
     name: ClassVar[str] = "fake-asr"
-    languages: ClassVar[frozenset[str]] = frozenset({"en"})
+    languages = frozenset({"en"})
     model: str = "level"
 
     def __init__(self, options: EngineOptions) -> None:

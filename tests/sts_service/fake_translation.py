@@ -12,7 +12,7 @@ class Engine(Translator):
     """Word by word; it refuses eight."""
 
     name: ClassVar[str] = "fake-translation"
-    pairs: ClassVar[frozenset[tuple[str, str]]] = frozenset({("en", "es"), ("de", "es")})
+    pairs = frozenset({("en", "es"), ("de", "es")})
 
     def __init__(self, options: EngineOptions) -> None:
         self.model = options.model or "words"

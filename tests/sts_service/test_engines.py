@@ -138,7 +138,7 @@ class TestSynthesizers:
 
 class Stubborn(Recognizer):
     name: ClassVar[str] = "stubborn"
-    languages: ClassVar[frozenset[str]] = frozenset({"en"})
+    languages = frozenset({"en"})
 
     def __init__(self, *, failures: int, retryable: bool) -> None:
         self.model = "none"

@@ -35,7 +35,7 @@ class TestStream:
         assert ready.next_sequence == 4
         assert ready.max_inflight == 3
         assert not ready.resumed
-        assert ready.capabilities.asr == "fake-asr"
+        assert ready.capabilities.asr == "fake-asr:level"
         assert ready.capabilities.source_languages == ["en"]
 
     async def test_a_fragment_comes_back_dubbed(self, opened: Probe) -> None:

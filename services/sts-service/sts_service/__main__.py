@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from sts_service.app import serve
+from sts_service.library_environment import prepare_environment
 from sts_service.logs import configure_logging
 from sts_service.settings import SettingsError, read_settings
 
@@ -16,6 +17,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     configure_logging(settings.log_level)
+    prepare_environment()
     return asyncio.run(serve(settings))
 
 

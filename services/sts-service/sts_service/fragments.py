@@ -118,9 +118,9 @@ def result_of(
         ),
         error=error,
         metadata=ModelNames(
-            asr_model=f"{engines.asr}:{engines.models[Stage.ASR.value]}",
-            translation_model=f"{engines.translation}:{engines.models[Stage.TRANSLATION.value]}",
-            tts_model=f"{engines.tts}:{engines.models[Stage.TTS.value]}",
+            asr_model=engines.label(Stage.ASR),
+            translation_model=engines.label(Stage.TRANSLATION),
+            tts_model=engines.label(Stage.TTS),
         ),
     )
 

@@ -45,4 +45,5 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.captureWarnings(True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

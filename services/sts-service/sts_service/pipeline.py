@@ -1,10 +1,12 @@
 """The three stages in a row: one fragment's speech to its dub."""
 
+from dataclasses import dataclass
+
 import structlog
 
 from services.contracts import ErrorCode, Stage
 from sts_service.audio import Mono, from_pcm, normalised, onset_s, placed, to_pcm, trimmed
-from sts_service.engines.base import EngineError, Synthesizer, Timed
+from sts_service.engines.base import EngineError, Synthesizer
 from sts_service.engines.registry import Engines
 from sts_service.job import Failure, FragmentJob, Outcome
 
@@ -13,10 +15,23 @@ _log = structlog.get_logger()
 _FIT_ATTEMPTS = 3
 _FIT_MARGIN = 1.03
 """Speech is not exactly proportional to the speed asked for."""
+_CUT_UNHEARD_S = 0.02
+
+
+@dataclass(frozen=True)
+class _Speech:
+    """Speech for a segment; ``speed`` is how much faster than normal it had to be."""
+
+    sound: Mono
+    speed: float
+    elapsed_ms: int
 
 
 def dub(engines: Engines, job: FragmentJob) -> Outcome:
-    """Dub a fragment; an engine's failure keeps what the stages before it made."""
+    """Dub a fragment; an engine's failure keeps what the stages before it made.
+
+    Speech that is too long even at the highest speed is cut: a dub, and a failure that says so.
+    """
     sound = from_pcm(job.pcm, rate_hz=job.sample_rate_hz, channels=job.channels)
     stage_ms: dict[Stage, int] = {}
     transcript: str | None = None
@@ -38,14 +53,20 @@ def dub(engines: Engines, job: FragmentJob) -> Outcome:
         failure = Failure(ErrorCode.MODEL_ERROR, str(error), stage, error.retryable)
         return Outcome(transcript, translated, None, stage_ms, failure)
     dubbed = placed(
-        spoken.value.at(job.sample_rate_hz),
+        spoken.sound.at(job.sample_rate_hz),
         length_samples=sound.samples.size,
         start_s=onset_s(sound),
     )
-    return Outcome(transcript, translated, to_pcm(dubbed, channels=job.channels), stage_ms)
+    return Outcome(
+        transcript,
+        translated,
+        to_pcm(dubbed, channels=job.channels),
+        stage_ms,
+        _cut_off(spoken, room_s=sound.duration_s),
+    )
 
 
-def _speak(tts: Synthesizer, text: str, language: str, *, room_s: float) -> Timed[Mono]:
+def _speak(tts: Synthesizer, text: str, language: str, *, room_s: float) -> _Speech:
     speed = 1.0
     elapsed_ms = 0
     for _ in range(_FIT_ATTEMPTS):
@@ -55,4 +76,16 @@ def _speak(tts: Synthesizer, text: str, language: str, *, room_s: float) -> Time
         if speech.duration_s <= room_s or speed >= tts.max_speed:
             break
         speed = min(speed * speech.duration_s / room_s * _FIT_MARGIN, tts.max_speed)
-    return Timed(normalised(speech), elapsed_ms)
+    return _Speech(normalised(speech), speed, elapsed_ms)
+
+
+def _cut_off(spoken: _Speech, *, room_s: float) -> Failure | None:
+    excess_s = spoken.sound.duration_s - room_s
+    if excess_s <= _CUT_UNHEARD_S:
+        return None
+    message = (
+        f"the dub is too long: {spoken.sound.duration_s:.1f} s at {spoken.speed:.1f} times the "
+        f"normal speed for a segment of {room_s:.1f} s; its last {excess_s:.1f} s are cut off"
+    )
+    _log.warning("dub_cut_off", speed=round(spoken.speed, 2), excess_s=round(excess_s, 3))
+    return Failure(ErrorCode.MODEL_ERROR, message, Stage.TTS, retryable=False)

@@ -1,11 +1,13 @@
 """Configuration: the environment, read once, into a typed object."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.contracts import Stage
+from sts_service.engines.base import EngineOptions
 from sts_service.engines.registry import PROFILES, Selection
 
 
@@ -32,7 +34,12 @@ class Settings(BaseSettings):
     asr_model: str | None = None
     translation_model: str | None = None
     tts_model: str | None = None
-    device: str = "cpu"
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the neural engines compute."""
+    sts_models_dir: Path = Path("/models")
+    """Where models that are called by a name lie; see ``sts_service.models``."""
+    sts_models_volume: str = Field(default="dubspec-models", min_length=1)
+    """What operators call that folder: the volume that is mounted there."""
 
     sts_workers: int = Field(default=2, ge=1, le=64)
     """Worker processes, each with its own copy of the models."""
@@ -53,6 +60,13 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no profile {name!r}; there are: {', '.join(PROFILES)}")
         return name
 
+    @field_validator("sts_models_dir")
+    @classmethod
+    def _folder_is_absolute(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            raise ValueError("the path has to be absolute")
+        return folder
+
     @property
     def selection(self) -> Selection:
         """The engines: the profile's, but for the stages that are set one by one."""
@@ -64,7 +78,12 @@ class Settings(BaseSettings):
         )
         for stage, provider, model in overrides:
             selection = selection.overridden(stage, provider=provider, model=model)
-        return selection.on(self.device)
+        options = EngineOptions(
+            device=self.device,
+            models_dir=self.sts_models_dir,
+            models_volume=self.sts_models_volume,
+        )
+        return selection.with_options(options)
 
 
 def read_settings() -> Settings:

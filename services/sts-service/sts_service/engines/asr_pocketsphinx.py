@@ -13,7 +13,7 @@ class Engine(Recognizer):
     """Whole fragments with the default language model: end-pointer and grammars hear worse."""
 
     name: ClassVar[str] = "pocketsphinx"
-    languages: ClassVar[frozenset[str]] = frozenset({"en"})
+    languages = frozenset({"en"})
     model: str = "en-us"
 
     def __init__(self, options: EngineOptions) -> None:

@@ -1,14 +1,17 @@
 """The three interfaces that speech engines implement.
 
+``accelerated`` engines compute on ``DEVICE``; the others need no more than a CPU.
+
 The public method of each base class owns timing, the retry and what every engine would have to
-guard against (silence, empty text); an engine implements the one protected method, and raises
-``EngineError`` when it fails.
+guard against (silence, empty text); an engine implements the one protected method. Whatever it
+raises leaves the base class as ``EngineError``.
 """
 
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -35,10 +38,16 @@ class EngineLoadError(Exception):
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What the configuration says to an engine; each has a default model of its own."""
+    """What the configuration says to an engine; each has a default model of its own.
+
+    Engines whose models are files find those that have a name under ``models_dir``;
+    ``models_volume`` is what operators call that folder.
+    """
 
     model: str | None = None
     device: str = "cpu"
+    models_dir: Path = Path("/models")
+    models_volume: str = "dubspec-models"
 
 
 @dataclass(frozen=True)
@@ -50,31 +59,50 @@ class Timed(Generic[T]):
 
 
 def attempt(name: str, call: Callable[[], T]) -> Timed[T]:
-    """Run an engine's work, once more if its error is retryable; raise its ``EngineError``."""
+    """Run an engine's work, once more if its error is retryable; raise only ``EngineError``.
+
+    What an engine did not foresee is final: the same input would meet the same end again.
+    """
     started = time.monotonic()
     try:
-        value = call()
+        value = _typed(name, call)
     except EngineError as error:
         if not error.retryable:
             raise
         _log.warning("engine_retried", engine=name, error=str(error))
-        value = call()
+        value = _typed(name, call)
     return Timed(value, round((time.monotonic() - started) * 1000))
+
+
+def _typed(name: str, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except EngineError:
+        raise
+    except Exception as error:  # outermost edge of somebody else's library
+        _log.exception("engine_crashed", engine=name)
+        message = f"{name} failed: {type(error).__name__}: {error}"
+        raise EngineError(message, retryable=False) from error
 
 
 class Recognizer(ABC):
     """Speech to text in the language spoken.
 
-    ``languages`` are ISO 639-1 codes; ``rate_hz`` is the sample rate the engine listens at.
+    ``languages`` are ISO 639-1 codes; ``rate_hz`` is the sample rate the engine listens at;
+    ``model`` names what was loaded, so that no two models have the same name.
     """
 
     name: ClassVar[str]
-    languages: ClassVar[frozenset[str]]
+    accelerated: ClassVar[bool] = False
     rate_hz: ClassVar[int] = 16_000
+    languages: frozenset[str]
     model: str
 
     def recognize(self, sound: Mono, language: str) -> Timed[str]:
-        """Return the words in lower case, one space apart; empty where nobody speaks."""
+        """Return the words, one space apart; empty where nobody speaks.
+
+        Casing and punctuation are the engine's: some write sentences, some only words.
+        """
         if is_silent(sound):
             return Timed("", 0)
         samples = np.ascontiguousarray(sound.at(self.rate_hz).samples)
@@ -92,7 +120,8 @@ class Translator(ABC):
     """Text from one language to another; ``pairs`` are (source, target) codes."""
 
     name: ClassVar[str]
-    pairs: ClassVar[frozenset[tuple[str, str]]]
+    accelerated: ClassVar[bool] = False
+    pairs: frozenset[tuple[str, str]]
     model: str
 
     def translate(self, text: str, source: str, target: str) -> Timed[str]:
@@ -113,9 +142,10 @@ class Synthesizer(ABC):
     """Text to speech; ``max_speed`` is the fastest, as a factor, that it can still speak."""
 
     name: ClassVar[str]
-    languages: ClassVar[frozenset[str]]
-    max_speed: ClassVar[float] = 2.0
-    rate_hz: ClassVar[int]
+    accelerated: ClassVar[bool] = False
+    languages: frozenset[str]
+    max_speed: float = 2.0
+    rate_hz: int
     model: str
 
     def synthesize(self, text: str, language: str, *, speed: float = 1.0) -> Timed[Mono]:

@@ -1,7 +1,8 @@
 """Finding engines by name: profiles, overrides stage by stage, loading."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol
 
@@ -30,17 +31,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Selection:
-    """The engines of one service: what to load, and where."""
+    """The engines of one service: what to load, and with which options (see ``EngineOptions``)."""
 
     profile: str
     asr: Choice
     translation: Choice
     tts: Choice
-    device: str = "cpu"
+    options: EngineOptions = field(default_factory=EngineOptions)
 
-    def on(self, device: str) -> "Selection":
-        """Return the selection for another device, ``cpu`` or ``cuda``."""
-        return replace(self, device=device)
+    def with_options(self, options: EngineOptions) -> "Selection":
+        """Return the selection with other options; the choices' models stand."""
+        return replace(self, options=options)
 
     def overridden(self, stage: Stage, *, provider: str | None, model: str | None) -> "Selection":
         """Return the selection with another provider or model for one stage."""
@@ -60,7 +61,22 @@ class Selection:
                 return replace(self, tts=choice)
 
 
+POCKET_MODELS = Path("/opt/models/pocket")
+"""Where the image has the small models that come with the repository."""
+
 PROFILES: dict[str, Selection] = {
+    "pocket": Selection(
+        profile="pocket",
+        asr=Choice("whisper", str(POCKET_MODELS / "whisper-en.pt")),
+        translation=Choice("marian", str(POCKET_MODELS / "marian-en-es")),
+        tts=Choice("coqui", str(POCKET_MODELS / "coqui-es")),
+    ),
+    "neural": Selection(
+        profile="neural",
+        asr=Choice("whisper", "small"),
+        translation=Choice("marian", "Helsinki-NLP/opus-mt-en-es"),
+        tts=Choice("coqui", "tts_models/es/css10/vits"),
+    ),
     "embedded": Selection(
         profile="embedded",
         asr=Choice("pocketsphinx"),
@@ -95,6 +111,11 @@ class EngineInfo:
     models: dict[str, str]
     pairs: frozenset[tuple[str, str]]
 
+    def label(self, stage: Stage) -> str:
+        """Return engine and model of a stage: ``whisper:pocket/whisper-en@1a2b3c4d``."""
+        name = {Stage.ASR: self.asr, Stage.TRANSLATION: self.translation, Stage.TTS: self.tts}
+        return f"{name[stage]}:{self.models[stage.value]}"
+
     @property
     def source_languages(self) -> list[str]:
         """Languages that can be dubbed from."""
@@ -119,15 +140,19 @@ def available(stage: Stage) -> list[str]:
 
 def load(selection: Selection) -> Engines:
     """Load all three engines; ``EngineLoadError`` says what is missing."""
-    asr = _engine(Stage.ASR, selection.asr, selection.device)
-    translation = _engine(Stage.TRANSLATION, selection.translation, selection.device)
-    tts = _engine(Stage.TTS, selection.tts, selection.device)
+    asr = load_engine(Stage.ASR, selection.asr, selection.options)
+    translation = load_engine(Stage.TRANSLATION, selection.translation, selection.options)
+    tts = load_engine(Stage.TTS, selection.tts, selection.options)
     if not isinstance(asr, Recognizer):
         raise EngineLoadError(f"{selection.asr.provider} does not recognise speech")
     if not isinstance(translation, Translator):
         raise EngineLoadError(f"{selection.translation.provider} does not translate")
     if not isinstance(tts, Synthesizer):
         raise EngineLoadError(f"{selection.tts.provider} does not synthesise speech")
+    device = selection.options.device
+    if device != "cpu" and not (asr.accelerated or translation.accelerated or tts.accelerated):
+        names = f"{asr.name}, {translation.name} and {tts.name}"
+        raise EngineLoadError(f"DEVICE={device}, but {names} need none; remedy: DEVICE=cpu")
     return Engines(asr, translation, tts)
 
 
@@ -152,7 +177,8 @@ def describe(selection: Selection, loaded: Engines) -> EngineInfo:
     )
 
 
-def _engine(stage: Stage, choice: Choice, device: str) -> object:
+def load_engine(stage: Stage, choice: Choice, options: EngineOptions) -> object:
+    """Load one stage's engine; ``EngineLoadError``, in one line, says why it cannot be."""
     name = choice.provider
     if "." in name:
         module_name = name
@@ -163,6 +189,10 @@ def _engine(stage: Stage, choice: Choice, device: str) -> object:
         raise EngineLoadError(f"no {stage.value} engine is called {name}; there are: {known}")
     try:
         constructor: _Constructor = import_module(module_name).Engine
-    except (ImportError, AttributeError) as error:
-        raise EngineLoadError(f"{stage.value} engine {name} cannot be loaded: {error}") from error
-    return constructor(EngineOptions(model=choice.model, device=device))
+        return constructor(replace(options, model=choice.model))
+    except EngineLoadError:
+        raise
+    except Exception as error:  # outermost edge of somebody else's library
+        what = f"{stage.value} engine {name}" + (f" with {choice.model}" if choice.model else "")
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise EngineLoadError(f"{what} cannot be loaded: {reason}") from error

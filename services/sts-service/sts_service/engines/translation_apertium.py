@@ -46,7 +46,7 @@ class Engine(Translator):
     """A chain of programs that stays up between texts: about a millisecond for a sentence."""
 
     name: ClassVar[str] = "apertium"
-    pairs: ClassVar[frozenset[tuple[str, str]]] = frozenset({("en", "es")})
+    pairs = frozenset({("en", "es")})
 
     def __init__(self, options: EngineOptions) -> None:
         self.model = options.model or "eng-spa"

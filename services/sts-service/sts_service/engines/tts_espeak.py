@@ -18,8 +18,8 @@ class Engine(Synthesizer):
     """One short-lived process for each text; the model is the name of an espeak-ng voice."""
 
     name: ClassVar[str] = "espeak"
-    languages: ClassVar[frozenset[str]] = frozenset({"es"})
-    rate_hz: ClassVar[int] = 22_050
+    languages = frozenset({"es"})
+    rate_hz = 22_050
 
     def __init__(self, options: EngineOptions) -> None:
         program = shutil.which("espeak-ng")
