@@ -1,0 +1,97 @@
+"""The translation's text: unambiguous, split for measuring, and the same for the same seed."""
+
+import random
+
+import pytest
+
+from fixtures.training.translation_text import (
+    PLAIN,
+    Pair,
+    Style,
+    is_held_out,
+    known_pair,
+    readings,
+    sequence,
+    spellings,
+    strange_pair,
+    training_pair,
+    write,
+)
+from fixtures.world import HELLO_WORLD, NUMBERS, UNITS
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("twenty one", 2),
+        ("twenty one more time", 1),
+        ("sixty one hundred", 1),
+        ("yes no one hundred", 1),
+        ("you are welcome to the show", 0),
+        ("", 1),
+    ],
+)
+def test_readings_counts_the_ways_to_fall_into_units(text: str, ways: int) -> None:
+    assert readings(text) == ways
+
+
+def test_written_plainly_both_languages_are_the_units_in_a_row() -> None:
+    assert write((HELLO_WORLD, NUMBERS[21]), PLAIN) == Pair(
+        "hello world twenty one", "hola mundo veintiuno"
+    )
+
+
+def test_written_as_others_write_both_languages_keep_the_style() -> None:
+    style = Style(separator=", ", ending=".", capital=True, hyphens=True)
+    assert write((HELLO_WORLD, NUMBERS[21]), style) == Pair(
+        "Hello world, twenty-one.", "Hola mundo, veintiuno."
+    )
+
+
+def test_digits_stand_in_the_english_only() -> None:
+    style = Style(separator=", ", digits=True)
+    assert write((NUMBERS[3], NUMBERS[100]), style) == Pair("3, 100", "tres, cien")
+
+
+def test_training_text_follows_from_its_seed() -> None:
+    one, other = random.Random(4), random.Random(4)
+    assert [training_pair(one) for _ in range(50)] == [training_pair(other) for _ in range(50)]
+
+
+def test_no_pair_is_on_both_sides_of_the_split() -> None:
+    rng = random.Random(5)
+    learned = {known_pair(rng, held_out=False) for _ in range(500)}
+    kept = {known_pair(rng, held_out=True) for _ in range(100)}
+    assert not learned & kept
+
+
+def test_single_units_are_learned() -> None:
+    assert not any(is_held_out((unit,)) for unit in UNITS)
+
+
+def test_unpunctuated_text_has_one_reading() -> None:
+    rng = random.Random(6)
+    pairs = [known_pair(rng, held_out=False) for _ in range(500)]
+    bare = [pair.english for pair in pairs if pair.english.replace(" ", "").isalpha()]
+    unpunctuated = [text for text in bare if text.islower()]
+    assert unpunctuated
+    assert all(readings(text) == 1 for text in unpunctuated)
+
+
+def test_strange_words_are_handed_on() -> None:
+    rng = random.Random(7)
+    for _ in range(50):
+        pair = strange_pair(rng)
+        known = {word for unit in UNITS for word in unit.spanish.split()}
+        assert all(word in known or word in pair.english for word in pair.spanish.split())
+
+
+def test_sequences_are_as_long_as_asked() -> None:
+    rng = random.Random(8)
+    sizes = {len(sequence(rng, 12)) for _ in range(1000)}
+    assert sizes == set(range(1, 13))
+
+
+def test_spellings_hold_every_word_of_the_world() -> None:
+    words = {word for unit in UNITS for word in (unit.english + " " + unit.spanish).split()}
+    assert words <= set(spellings())
