@@ -153,6 +153,21 @@ class Stubborn(Recognizer):
         return "yes"
 
 
+class Broken(Recognizer):
+    name: ClassVar[str] = "broken"
+    languages = frozenset({"en"})
+    model = "none"
+
+    def _recognize(self, samples: Samples, language: str) -> str:
+        raise IndexError("index 3 is out of range")
+
+
+def test_nothing_leaves_an_engine_untyped() -> None:
+    with pytest.raises(EngineError, match="broken failed: IndexError: index 3") as caught:
+        Broken().recognize(noise(0.1), "en")
+    assert not caught.value.retryable
+
+
 class TestRetry:
     def test_a_retryable_error_is_retried_once(self) -> None:
         engine = Stubborn(failures=1, retryable=True)

@@ -92,6 +92,20 @@ def test_a_dub_that_is_too_long_is_sped_up(fakes: Engines) -> None:
     assert np.abs(tail).max() < 0.4, "sped up, the end of the speech is there, or faded"
 
 
+def test_a_dub_that_is_too_long_even_so_is_cut_and_says_it(fakes: Engines) -> None:
+    outcome = dub(fakes, job(level(0.4, 0.2)))
+    sound = dubbed_sound(outcome)
+    assert sound.samples.size == round(0.2 * RATE_HZ)
+    assert not is_silent(sound)
+    assert outcome.failure is not None
+    assert outcome.failure.stage is Stage.TTS
+    assert not outcome.failure.retryable
+    assert outcome.failure.message == (
+        "the dub is too long: 0.3 s at 2.0 times the normal speed for a segment of 0.2 s; "
+        "its last 0.1 s are cut off"
+    )
+
+
 def test_a_failed_stage_keeps_what_was_made_before_it(fakes: Engines) -> None:
     outcome = dub(fakes, job(level(0.8)))
     assert outcome.transcript == "eight"

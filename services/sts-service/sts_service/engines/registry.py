@@ -39,15 +39,17 @@ class Selection:
     tts: Choice
     options: EngineOptions = field(default_factory=EngineOptions)
 
+    def choices(self) -> dict[Stage, Choice]:
+        """Return the engine chosen for each stage, in the order of the work."""
+        return {Stage.ASR: self.asr, Stage.TRANSLATION: self.translation, Stage.TTS: self.tts}
+
     def with_options(self, options: EngineOptions) -> "Selection":
         """Return the selection with other options; the choices' models stand."""
         return replace(self, options=options)
 
     def overridden(self, stage: Stage, *, provider: str | None, model: str | None) -> "Selection":
         """Return the selection with another provider or model for one stage."""
-        choice = {Stage.ASR: self.asr, Stage.TRANSLATION: self.translation, Stage.TTS: self.tts}[
-            stage
-        ]
+        choice = self.choices()[stage]
         if provider is not None and provider != choice.provider:
             choice = Choice(provider)
         if model is not None:
