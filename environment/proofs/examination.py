@@ -25,7 +25,7 @@ from environment.measuring.sync import (
 from environment.measuring.transcript import Alignment, align
 
 if TYPE_CHECKING:
-    from environment.runs.fragments import FragmentRecord
+    from environment.runs.fragments import DubbedFragments, FragmentRecord
     from environment.runs.run import PipelineRun
 
 _DECODE_TIMEOUT_S: Final = 120.0
@@ -134,7 +134,7 @@ def fragments_against_source(run: PipelineRun) -> list[Verdict]:
     ]
 
 
-def dubs_against_source(run: PipelineRun) -> list[Verdict]:
+def dubs_against_source(run: DubbedFragments) -> list[Verdict]:
     """Compare the dubbed audio of each result with the sound of the fragment it answers."""
     return [
         compare(fragment.source_audio, fragment.dubbed_audio, fragment.rate_hz)

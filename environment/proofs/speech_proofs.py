@@ -1,4 +1,4 @@
-"""Proofs about the speech of a recorded run: what was recognised, translated and spoken.
+"""Proofs about speech: what was recognised, translated and spoken.
 
 Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
 """
@@ -12,10 +12,11 @@ from environment.measuring.language import language_of
 from environment.proofs import examination, spoken
 
 if TYPE_CHECKING:
+    from environment.runs.fragments import DubbedFragments
     from environment.runs.run import PipelineRun
 
 
-def prove_translated_to(run: PipelineRun, language: str) -> None:
+def prove_translated_to(run: DubbedFragments, language: str) -> None:
     """Each translated text is in that language (FR-018)."""
     texts = [(language_of(f.translated_text or ""), f.translated_text) for f in run.fragments]
     expect(
@@ -27,7 +28,7 @@ def prove_translated_to(run: PipelineRun, language: str) -> None:
     )
 
 
-def prove_another_voice(run: PipelineRun) -> None:
+def prove_another_voice(run: DubbedFragments) -> None:
     """Each dubbed audio is neither the original nor silence, and none is like another."""
     voices = examination.dubs_against_source(run)
     alike = spoken.alike_dubs(run)
@@ -43,7 +44,7 @@ def prove_another_voice(run: PipelineRun) -> None:
     )
 
 
-def prove_dubs_say_their_translation(run: PipelineRun) -> None:
+def prove_dubs_say_their_translation(run: DubbedFragments) -> None:
     """Each dub is speech, and of all texts of the run it says its own translation.
 
     The others are the translations of the other fragments and the English of all of them. The
@@ -67,7 +68,7 @@ def prove_dubs_say_their_translation(run: PipelineRun) -> None:
     )
 
 
-def prove_same_numbers(run: PipelineRun) -> None:
+def prove_same_numbers(run: DubbedFragments) -> None:
     """Each translation names the numbers of its transcript, in the same order."""
     numbers = [spoken.numbers_of(fragment) for fragment in run.fragments]
     expect(

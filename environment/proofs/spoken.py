@@ -1,4 +1,4 @@
-"""What the dubs of a run say, heard by a listener that believes no service."""
+"""What dubs say, heard by a listener that believes no service."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from environment.measuring.fingerprint import DUBBED_AT_MOST, compare
 from environment.measuring.language import spanish_numbers
 from environment.measuring.listening import Listener, Reading, Text
 from environment.measuring.transcript import normalise
+from environment.proofs.equivalents import spanish_of
 from fixtures.sidecar import read_sidecar
 
 if TYPE_CHECKING:
-    from environment.runs.fragments import FragmentRecord
-    from environment.runs.run import PipelineRun
+    from pathlib import Path
+
+    from environment.runs.fragments import DubbedFragments, FragmentRecord
 
 _NOTHING: Final = "nothing that is written down"
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Which of all texts of a run one fragment's sound says.
+    """Which of all texts one fragment's sound says.
 
-    ``texts`` are each fragment's translation and what the clip says in its place, ``wanted`` is
-    the one that should be heard. ``reading`` tells how well each of them fits.
+    ``texts`` are each fragment's translation, what the clip says in its place, and both for the
+    rest of the clip; ``wanted`` is the one that should be heard. ``reading`` tells how well each
+    of them fits.
     """
 
     number: int
@@ -43,10 +46,9 @@ class Heard:
         return f"fragment {self.number} says {text} (lead {100 * self.reading.lead:.0f} %)"
 
 
-def dubs_heard(run: PipelineRun) -> list[Heard]:
+def dubs_heard(run: DubbedFragments) -> list[Heard]:
     """Listen to each dub: which translation or English does it say?"""
-    translations, english = _texts(run)
-    texts = (*translations, *english)
+    texts = _texts(run)
     listener = Listener(texts)
     return [
         Heard(fragment.sequence_number, texts, place, listener.read_along(dub, fragment.rate_hz))
@@ -55,13 +57,12 @@ def dubs_heard(run: PipelineRun) -> list[Heard]:
     ]
 
 
-def originals_heard(run: PipelineRun) -> list[Heard]:
+def originals_heard(run: DubbedFragments) -> list[Heard]:
     """Listen to what was sent: is it the clip's English rather than its translation?
 
     This is what shows that the listener is not deaf.
     """
-    translations, english = _texts(run)
-    texts = (*translations, *english)
+    texts = _texts(run)
     listener = Listener(texts)
     count = len(run.fragments)
     return [
@@ -77,7 +78,7 @@ def originals_heard(run: PipelineRun) -> list[Heard]:
     ]
 
 
-def alike_dubs(run: PipelineRun) -> list[str]:
+def alike_dubs(run: DubbedFragments) -> list[str]:
     """Name the pairs of dubs that sound alike, as if it were always the same one."""
     alike = []
     for one, other in combinations(run.fragments, 2):
@@ -96,13 +97,30 @@ def numbers_of(fragment: FragmentRecord) -> tuple[tuple[int, ...], tuple[int, ..
     return said, spanish_numbers(fragment.translated_text or "")
 
 
-def _texts(run: PipelineRun) -> tuple[list[Text], list[Text]]:
-    """Each fragment's translation, and the words that the clip's description has there."""
-    words = read_sidecar(run.clip).words
-    english = []
-    for fragment in run.fragments:
-        length_s = len(fragment.source_audio) / fragment.rate_hz
-        number = fragment.sequence_number
-        there = [w.text for w in words if number <= w.start_s / length_s < number + 1]
-        english.append(Text("en", " ".join(there)))
-    return [Text("es", f.translated_text or "") for f in run.fragments], english
+def _texts(run: DubbedFragments) -> tuple[Text, ...]:
+    """The texts that may be heard, those of the fragments first.
+
+    Each fragment's translation as it came back; the words that the clip's description has there;
+    and what the clip says where no fragment is, in Spanish and in English.
+    """
+    translations = [Text("es", fragment.translated_text or "") for fragment in run.fragments]
+    if run.clip is None or not run.fragments:
+        return tuple(translations)
+    first = run.fragments[0]
+    english = _english(run.clip, len(first.source_audio) / first.rate_hz)
+    there = [fragment.sequence_number for fragment in run.fragments]
+    elsewhere = [text for number, text in english.items() if number not in there]
+    return (
+        *translations,
+        *(Text("en", english.get(number, "")) for number in there),
+        *(Text("es", spanish_of(text)) for text in elsewhere),
+        *(Text("en", text) for text in elsewhere),
+    )
+
+
+def _english(clip: Path, length_s: float) -> dict[int, str]:
+    """What the clip's description says is said in each stretch of that length."""
+    said: dict[int, list[str]] = {}
+    for word in read_sidecar(clip).words:
+        said.setdefault(int(word.start_s // length_s), []).append(word.text)
+    return {number: " ".join(words) for number, words in said.items()}

@@ -6,7 +6,7 @@ import wave
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,26 @@ class FragmentRecord:
         audio = {"source_audio", "dubbed_audio"}
         values = {key: value for key, value in vars(self).items() if key not in audio}
         return {**values, "round_trip_s": self.round_trip_s}
+
+
+class DubbedFragments(Protocol):
+    """Fragments with what came back for them, however they were sent.
+
+    ``clip`` is what was cut into them, from its beginning, if anything; ``folder`` is where their
+    evidence lies.
+    """
+
+    @property
+    def clip(self) -> Path | None:
+        """The clip with its description beside it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the sounds lie as WAV files."""
+
+    @property
+    def fragments(self) -> tuple[FragmentRecord, ...]:
+        """In the order in which they were sent."""
 
 
 def collect_fragments(

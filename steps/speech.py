@@ -1,0 +1,106 @@
+"""Speech: fragments that go straight to sts-service, and what comes back for them."""
+
+from __future__ import annotations
+
+from environment.proofs.exchange_proofs import (
+    COUNTING_TOLERANCE,
+    prove_answered,
+    prove_equivalent,
+    prove_fitted,
+    prove_named,
+    prove_nothing_said,
+    prove_says,
+    prove_transcripts,
+)
+from environment.proofs.speech_proofs import (
+    prove_another_voice,
+    prove_dubs_say_their_translation,
+)
+from environment.runs.exchange import cut_speech, exchange, silence
+from environment.runs.wire_client import WireClient
+from environment.vocabulary import Context, given, then, when
+
+COUNTING = "30s-english-counting.mp4"
+
+
+@given('audio fragment containing English speech "{text}"')
+def fragment_containing(context: Context, text: str) -> None:
+    """Cut the first six seconds of the counting clip; its description must have these words."""
+    clip = context.session.clip(COUNTING)
+    prove_says(clip, text)
+    context.run.notes["speech"] = cut_speech(clip, 1)
+
+
+@given("the {count:d} fragments of `{clip}`")
+def fragments_of(context: Context, count: int, clip: str) -> None:
+    """Cut that many times six seconds of the clip."""
+    context.run.notes["speech"] = cut_speech(context.session.clip(clip), count)
+
+
+@given("a fragment of silence")
+def fragment_of_silence(context: Context) -> None:
+    """Take six seconds of zeros."""
+    context.run.notes["speech"] = silence()
+
+
+@when("STS-service processes with source={source}, target={target}")
+def processes(context: Context, source: str, target: str) -> None:
+    """Send the fragments over a Socket.IO connection of their own; each must be answered well."""
+    stack, notes, settings = context.session.stack(), context.run.notes, context.session.settings
+    speech = notes["speech"].between(source, target)
+    stream_id = context.run.stream_name("speech")
+    with WireClient(stack.sts_url, api_key=settings.sts_api_key) as client:
+        notes["exchange"] = exchange(
+            client, speech, stream_id, context.run.artifacts / "speech", settings.timeout
+        )
+    prove_answered(notes["exchange"], len(speech.sounds))
+
+
+@then("transcript is accurate")
+def transcript_accurate(context: Context) -> None:
+    """Compare the words with those that were said; FR-030's tolerance is the profile's."""
+    profile = context.session.system().sts["profile"]
+    _prove_words(context, COUNTING_TOLERANCE[profile])
+
+
+@then("translated_text is Spanish equivalent")
+@then("each translation is Spanish for its transcript")
+def spanish_equivalent(context: Context) -> None:
+    """Find Spanish in it, naming the same; the pocket models must give their world's own words."""
+    profile = context.session.system().sts["profile"]
+    prove_equivalent(context.run.notes["exchange"], profile)
+
+
+@then("dubbed_audio contains Spanish TTS output")
+@then("each dub is Spanish speech that says its translation")
+def spanish_speech(context: Context) -> None:
+    """Prove length, format and level; another voice than the original; its own translation."""
+    made = context.run.notes["exchange"]
+    prove_fitted(made)
+    prove_another_voice(made)
+    prove_dubs_say_their_translation(made)
+
+
+@then("at most {pocket:g} percent of the words are wrong under pocket, {embedded:g} under embedded")
+def words_wrong_at_most(context: Context, pocket: float, embedded: float) -> None:
+    """Hold the share of wrong words against the one of the profile that runs."""
+    profile = context.session.system().sts["profile"]
+    percent = {"pocket": pocket, "embedded": embedded}.get(profile, embedded)
+    _prove_words(context, percent / 100)
+
+
+@then("stream and results name the engines and models of this run")
+def engines_named(context: Context) -> None:
+    """Compare the names with those of /health."""
+    prove_named(context.run.notes["exchange"], context.session.system().sts)
+
+
+@then("it is a success without a word, and quiet sound of the same length")
+def nothing_said(context: Context) -> None:
+    """Find both texts empty, and no sound in the dub."""
+    prove_nothing_said(context.run.notes["exchange"])
+
+
+def _prove_words(context: Context, tolerance: float) -> None:
+    words = prove_transcripts(context.run.notes["exchange"], tolerance)
+    context.session.log_event("words_compared", result=str(words), tolerance=tolerance)
