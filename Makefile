@@ -1,5 +1,6 @@
 # Thin on purpose: `python -m environment` knows how; this knows what belongs together.
-# ARGS reaches behave, pytest, the fixtures, the bench and the mutants: make e2e ARGS="--tags=@us1"
+# ARGS reaches behave, pytest, the fixtures, the training, the bench and the mutants:
+# make e2e ARGS="--tags=@us1"
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -12,10 +13,10 @@ JUNIT   := --junit --junit-directory $(RESULTS)/behave \
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test p1 up down images fixtures config bench mutants clean
+.PHONY: help e2e test p1 up down images fixtures models engines pull-models config bench mutants clean
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 e2e: $(READY) ## Run the whole suite against real containers, installing what is missing
 	@$(PY) -m environment setup
@@ -48,6 +49,15 @@ images: $(READY) ## Pull or build the images
 fixtures: $(READY) ## Make the clips in fixtures/streams anew
 	@$(PY) -m environment fixtures $(ARGS)
 
+models: $(READY) ## Train the pocket models anew (hours; interrupted, it goes on next time)
+	@$(PY) -m environment models $(ARGS)
+
+engines: $(READY) ## Run the contract tests of the speech engines: ARGS="--profile embedded"
+	@$(PY) -m environment engines $(ARGS)
+
+pull-models: $(READY) ## Fetch the full models for STS_PROFILE=neural, or take FROM=<folder>
+	@$(PY) -m environment pull-models $(if $(FROM),--from "$(FROM)")
+
 config: $(READY) ## Print every environment variable, its value and its meaning
 	@$(PY) -m environment config
 
@@ -59,7 +69,7 @@ mutants: $(READY) ## Sabotage copies of the product; the suite must notice each
 	@$(PY) -m environment setup
 	@$(PY) -m tests.mutants $(ARGS)
 
-clean: $(READY) ## Remove containers, images, wheels and evidence (not .venv)
+clean: $(READY) ## Remove containers, images, wheels and evidence (not .venv, not models)
 	@$(PY) -m environment clean
 
 # The newest release is not the one the pins were tried with, so the oldest goes first.

@@ -18,6 +18,9 @@ from environment.errors import HarnessError
 EXIT_CANNOT = 2
 EXIT_INTERRUPTED = 130
 
+PASSING_ON = frozenset({"fixtures", "models", "engines"})
+"""Commands whose further options belong to the program they start."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
@@ -45,6 +48,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("config", "print every environment variable, its value and its meaning")
     add("fixtures", "make the clips in fixtures/streams anew; further options are passed on")
+    add("models", "train the pocket models in the workbench; further options are passed on")
+    add("engines", "run the engines' contract tests in the workbench; options go to pytest")
+    pull = add("pull-models", "fill the volume of the full models")
+    pull.add_argument(
+        "--from",
+        dest="brought",
+        metavar="FOLDER",
+        help="a folder that has the models, where no hub can be reached",
+    )
     add("clean", "remove containers, images, wheels, evidence and caches")
     return parser
 
@@ -53,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status, or 2 with one line on stderr when it cannot be done."""
     parser = build_parser()
     arguments, further = parser.parse_known_args(argv)
-    if further and arguments.command != "fixtures":
+    if further and arguments.command not in PASSING_ON:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     progress = Progress()
     run: dict[str, Callable[[], int]] = {
@@ -63,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "down": lambda: commands.down(progress, everything=arguments.all),
         "config": commands.config,
         "fixtures": lambda: commands.fixtures(progress, further),
+        "models": lambda: commands.models(progress, further),
+        "engines": lambda: commands.engines(progress, further),
+        "pull-models": lambda: commands.pull(progress, arguments.brought),
         "clean": lambda: commands.clean(progress),
     }
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import docker
 from docker.errors import APIError
@@ -16,6 +17,13 @@ from environment.provision.images import LABEL, ImageSet, ensure_images
 from environment.provision.locks import SETUP_FOLDER
 from environment.provision.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
 from environment.provision.wheelhouse import LABEL as WHEELS_LABEL
+from environment.provision.workbench import (
+    TRAINING_VOLUME,
+    ensure_workbench,
+    pull_models,
+    run_engine_tests,
+    train_models,
+)
 from environment.settings import REPO_ROOT, Settings, load_settings
 from environment.stack.ownership import Owner
 from environment.stack.production import ProductionStack
@@ -113,8 +121,37 @@ def fixtures(progress: Progress, arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def models(progress: Progress, arguments: Sequence[str]) -> int:
+    """Train the pocket models in the workbench; `arguments` go to the program that does it."""
+    client = ensure_engine(progress)
+    image = ensure_workbench(client, load_settings(), progress)
+    sweep(client)
+    return train_models(client, image, arguments).status
+
+
+def engines(progress: Progress, arguments: Sequence[str]) -> int:
+    """Run the contract tests of the speech engines in the workbench; `arguments` go to pytest."""
+    client = ensure_engine(progress)
+    image = ensure_workbench(client, load_settings(), progress)
+    sweep(client)
+    return run_engine_tests(client, image, arguments).status
+
+
+def pull(progress: Progress, brought: str | None) -> int:
+    """Fill the volume of the full models, from the hubs or from a folder that was brought."""
+    settings = load_settings()
+    client = ensure_engine(progress)
+    sweep(client)
+    folder = Path(brought).expanduser() if brought else None
+    return pull_models(client, settings, progress, brought=folder).status
+
+
 def clean(progress: Progress) -> int:
-    """Remove the containers, the images, the wheels, the evidence and the tools' caches."""
+    """Remove the containers, the images, the wheels, the evidence and the tools' caches.
+
+    Volumes with models stay: what was brought by hand or trained for hours is not made anew in
+    minutes.
+    """
     folders = [REPO_ROOT / "artifacts", SETUP_FOLDER, *(REPO_ROOT / name for name in _CACHES)]
     for folder in (*folders, *REPO_ROOT.glob("services/**/wheelhouse")):
         if folder.is_dir():
@@ -127,6 +164,9 @@ def clean(progress: Progress) -> int:
             container.remove(force=True, v=True)
         for image in client.images.list(filters={"label": LABEL}):
             _remove_image(client, image, progress)
+        for volume in (load_settings().e2e_models_volume, TRAINING_VOLUME):
+            if client.volumes.list(filters={"name": f"^{volume}$"}):
+                progress.line(f"kept    volume {volume}; `docker volume rm {volume}` removes it")
     return 0
 
 

@@ -6,31 +6,38 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO, Final
 
 from environment.settings import REPO_ROOT
 
-CONTRACTS = PurePosixPath("services/contracts")
-WHEELHOUSE = "wheelhouse"
+WHEELHOUSE: Final = "wheelhouse"
 
-_LEFT_OUT_FOLDERS = frozenset(
-    {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "tests"}
+_LEFT_OUT_FOLDERS: Final = frozenset(
+    {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "tests", WHEELHOUSE}
 )
-_LEFT_OUT_SUFFIXES = (".pyc", ".md", ".swp", "~")
-_LEFT_OUT_PREFIXES = ("docker-compose", ".")
+_LEFT_OUT_SUFFIXES: Final = (".pyc", ".md", ".swp", "~")
+_LEFT_OUT_PREFIXES: Final = ("docker-compose", ".")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where an image comes from: `name` is its repository under `dubspec/`, `folder` its service's.
+    """Where an image comes from: `name` is its repository under `dubspec/`.
 
-    Paths are relative to the repository's root, as in the Dockerfile's COPY lines.
+    Paths are relative to the repository's root, as in the Dockerfile's COPY lines. `folder` holds
+    the Dockerfile; `contents` are the files and folders of the build context. `requirements`
+    pins the Python packages whose wheels come along. `stands_on` is the image that takes the
+    place of the base: what changes seldom, so that a change of code is built in seconds.
     """
 
     name: str
     folder: PurePosixPath
+    contents: tuple[PurePosixPath, ...]
+    requirements: PurePosixPath | None = None
+    stands_on: Source | None = None
     root: Path = REPO_ROOT
 
     @property
@@ -43,21 +50,10 @@ class Source:
         """The Dockerfile, relative to the root."""
         return self.folder / "Dockerfile"
 
-    @property
-    def requirements(self) -> Path | None:
-        """The file that pins the service's Python packages, if it has any."""
-        path = self.root / self.folder / "requirements.txt"
-        return path if path.is_file() else None
-
-    @property
-    def wheelhouse(self) -> Path:
-        """Where the wheels of those packages lie for the build."""
-        return self.root / self.folder / WHEELHOUSE
-
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A service's own files as they were at one moment: what is hashed is what is built."""
+    """A source's files as they were at one moment: what is hashed is what is built."""
 
     source: Source
     files: tuple[tuple[str, int, bytes], ...]
@@ -73,22 +69,25 @@ class Snapshot:
             digest.update(content)
         return digest.hexdigest()[:12]
 
-    def archive(self) -> io.BytesIO:
-        """The build context as a tar: the same bytes for the same content, so layers are reused."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
+    def archive(self, wheels: Iterable[Path] = ()) -> IO[bytes]:
+        """The build context as a tar, with `wheels` in the wheelhouse beside the Dockerfile.
+
+        The same bytes for the same content, so that layers are reused. The caller closes it.
+        """
+        packed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - handed over
+        with tarfile.open(fileobj=packed, mode="w") as tar:
             for path, mode, content in self.files:
                 tar.addfile(_entry(path, mode, len(content)), io.BytesIO(content))
-            for wheel in sorted(self.source.wheelhouse.glob("*.whl")):
-                path = wheel.relative_to(self.source.root).as_posix()
+            for wheel in wheels:
+                path = (self.source.folder / WHEELHOUSE / wheel.name).as_posix()
                 with wheel.open("rb") as opened:
                     tar.addfile(_entry(path, 0o644, wheel.stat().st_size), opened)
-        buffer.seek(0)
-        return buffer
+        packed.seek(0)
+        return packed
 
 
 def take_snapshot(source: Source) -> Snapshot:
-    """Read what goes into the image of `source`: its folder and the contracts."""
+    """Read what goes into the image of `source`."""
     return Snapshot(
         source,
         tuple(
@@ -106,17 +105,25 @@ def _entry(path: str, mode: int, size_bytes: int) -> tarfile.TarInfo:
 
 
 def _own_files(source: Source) -> Iterator[Path]:
-    for folder in (source.folder, CONTRACTS):
-        yield from _files_below(source.root / folder)
+    """Each file once, though one of the contents may hold another."""
+    seen: set[Path] = set()
+    for content in source.contents:
+        for path in _files_at(source.root / content):
+            if path not in seen:
+                seen.add(path)
+                yield path
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    for entry in sorted(folder.iterdir()):
+def _files_at(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+        return
+    for entry in sorted(place.iterdir()):
         if entry.name.startswith(_LEFT_OUT_PREFIXES):
             continue
         if entry.is_dir():
-            if entry.name not in _LEFT_OUT_FOLDERS and entry.name != WHEELHOUSE:
-                yield from _files_below(entry)
+            if entry.name not in _LEFT_OUT_FOLDERS:
+                yield from _files_at(entry)
         elif entry.is_file() and not entry.name.endswith(_LEFT_OUT_SUFFIXES):
             yield entry
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 
 import docker
 import requests
@@ -18,19 +19,66 @@ from docker.errors import DockerException
 from environment.console import Progress, Step
 from environment.errors import ImageUnavailable
 from environment.provision.base_image import BaseImage, ensure_base
-from environment.provision.build_context import Snapshot, Source, take_snapshot
+from environment.provision.build_context import Source, take_snapshot
 from environment.provision.locks import SETUP_FOLDER, exclusive
 from environment.provision.registry import PullFailed, Registry, image_id
 from environment.provision.superseded import remove_superseded
-from environment.provision.wheelhouse import abandon_wheelhouses, ensure_wheelhouse
+from environment.provision.wheelhouse import abandon_wheels, ensure_wheels
 from environment.settings import Settings
 
-MEDIA_SERVICE = Source("media-service", PurePosixPath("services/media-service"))
-STS_SERVICE = Source("sts-service", PurePosixPath("services/sts-service"))
-MEDIA_SERVER_STAND_IN = Source("mediamtx-offline", PurePosixPath("services/mediamtx/offline"))
-SOURCES = (MEDIA_SERVICE, STS_SERVICE, MEDIA_SERVER_STAND_IN)
+CONTRACTS = PurePosixPath("services/contracts")
+MODELS = PurePosixPath("fixtures/models")
+_MEDIA = PurePosixPath("services/media-service")
+_STS = PurePosixPath("services/sts-service")
+_STAND_IN = PurePosixPath("services/mediamtx/offline")
+
+MEDIA_PACKAGES = Source(
+    "media-service-packages",
+    _MEDIA / "packages",
+    contents=(_MEDIA / "packages", _MEDIA / "requirements.txt"),
+    requirements=_MEDIA / "requirements.txt",
+)
+MEDIA_SERVICE = Source(
+    "media-service",
+    _MEDIA,
+    contents=(_MEDIA / "Dockerfile", _MEDIA / "media_service", CONTRACTS),
+    stands_on=MEDIA_PACKAGES,
+)
+STS_PACKAGES = Source(
+    "sts-service-packages",
+    _STS / "packages",
+    contents=(_STS / "packages", _STS / "requirements.txt"),
+    requirements=_STS / "requirements.txt",
+)
+STS_SERVICE = Source(
+    "sts-service",
+    _STS,
+    contents=(
+        _STS / "Dockerfile",
+        _STS / "unpack_models.py",
+        _STS / "sts_service",
+        CONTRACTS,
+        MODELS,
+    ),
+    stands_on=STS_PACKAGES,
+)
+MEDIA_SERVER_STAND_IN = Source(
+    "mediamtx-offline",
+    _STAND_IN,
+    contents=(_STAND_IN, CONTRACTS),
+    requirements=_STAND_IN / "requirements.txt",
+)
+_TRAINING = PurePosixPath("fixtures/training")
+WORKBENCH = Source(
+    "workbench",
+    _TRAINING,
+    contents=(_TRAINING / "Dockerfile", _TRAINING / "requirements.txt"),
+    requirements=_TRAINING / "requirements.txt",
+    stands_on=STS_PACKAGES,
+)
 
 LABEL = "dubspec.image"
+STAGE_LABEL = "dubspec.stage"
 
 _BUILDING_TIMEOUT_S = 3600.0
 _SILENT_STEP_S = 900
@@ -67,7 +115,7 @@ def ensure_images(client: docker.DockerClient, settings: Settings, progress: Pro
             lambda: ensure_built(client, STS_SERVICE, base, progress),
         )
     except BaseException:
-        abandon_wheelhouses(client)
+        abandon_wheels(client)
         raise
     return ImageSet(
         media_server=media_server,
@@ -91,6 +139,9 @@ def ensure_built(
             f"{source.repository} cannot be built: {source.dockerfile} is not there.",
             remedy="restore it (`git status` shows what is missing).",
         )
+    if source.stands_on is not None:
+        below = ensure_built(client, source.stands_on, base, progress)
+        base = BaseImage(below, below)
     snapshot = take_snapshot(source)
     tag = f"{source.repository}:{snapshot.hash(base.id)}"
     if image_id(client, tag) is not None:
@@ -101,9 +152,9 @@ def ensure_built(
         on_wait=lambda: progress.line(f"...    wait for another run that builds {source.name}"),
     ):
         if image_id(client, tag) is None:
-            ensure_wheelhouse(client, base, source, progress)
-            with progress.step(f"build {tag}") as step:
-                _build(client, snapshot, base, tag, step)
+            wheels = ensure_wheels(client, base, source, progress)
+            with progress.step(f"build {tag}") as step, snapshot.archive(wheels) as context:
+                _build(client, source, context, base, tag=tag, step=step)
             client.api.tag(tag, source.repository, "latest")
             for old in remove_superseded(client, source.repository):
                 progress.line(f"       superseded: {old}")
@@ -143,17 +194,24 @@ def _ensure_media_server(
 
 
 def _build(
-    client: docker.DockerClient, snapshot: Snapshot, base: BaseImage, tag: str, step: Step
+    client: docker.DockerClient,
+    source: Source,
+    context: IO[bytes],
+    base: BaseImage,
+    *,
+    tag: str,
+    step: Step,
 ) -> None:
-    source = snapshot.source
+    # This checkout's own, whose lock is held: no other build is robbed of its stages.
+    stage = f"{source.name}-{hashlib.sha256(str(SETUP_FOLDER).encode()).hexdigest()[:8]}"
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     try:
         events = client.api.build(
-            fileobj=snapshot.archive(),
+            fileobj=context,
             custom_context=True,
             dockerfile=str(source.dockerfile),
             tag=tag,
-            buildargs={"BASE_IMAGE": base.reference, **_proxies()},
+            buildargs={"BASE_IMAGE": base.reference, "STAGE": stage, **_proxies()},
             labels={LABEL: source.name},
             # What the host reaches the build reaches, by a proxy on its loopback too.
             network_mode="host",
@@ -164,6 +222,8 @@ def _build(
         )
         for event in events:
             _follow(event, tail, step)
+        # The classic builder keeps the stages before the last, with all that was left out.
+        client.images.prune(filters={"dangling": True, "label": [f"{STAGE_LABEL}={stage}"]})
     except (DockerException, requests.RequestException, BuildStopped) as error:
         raise ImageUnavailable(
             f"{tag} cannot be built: {error}\n" + "\n".join(f"  {line}" for line in tail) + "\n",

@@ -1,16 +1,19 @@
-"""The Python packages of a service as wheels, made inside the image they will be installed in."""
+"""The Python packages of an image as wheels, made inside the base they will be installed on."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+import re
+import shlex
 import shutil
 import tarfile
 import tempfile
 import uuid
 from collections import deque
 from pathlib import Path
+from typing import Final
 
 import docker
 import requests
@@ -23,54 +26,50 @@ from environment.errors import ImageUnavailable
 from environment.provision.base_image import BaseImage
 from environment.provision.build_context import Source
 from environment.provision.locks import SETUP_FOLDER
+from environment.provision.pins import Pins, read_pins
 from environment.provision.pip_config import read_pip_config
 
-TIMEOUT_S = 1800.0
-STAMP = ".complete"
-LABEL = "dubspec.wheels"
+TIMEOUT_S: Final = 1800.0
+LABEL: Final = "dubspec.wheels"
 
-_OUT = "/wheels"
-_SCRIPT = (
-    "python3 -m venv /pip && "
-    f"exec /pip/bin/pip wheel --progress-bar off --wheel-dir {_OUT} -r /requirements.txt"
-)
-_TAIL_LINES = 12
+_OUT: Final = "/wheels"
+# PEP 517 for all, since old packages without it would need more in the environment of pip.
+_PIP: Final = f"/pip/bin/pip wheel --progress-bar off --no-deps --use-pep517 --wheel-dir {_OUT}"
+_TAIL_LINES: Final = 12
+_DOWNLOAD: Final = re.compile(r"Downloading (\S+/)?(?P<name>[^-\s]+)-\S+ \((?P<mb>[\d.]+) MB\)")
+_LARGE_MB: Final = 10.0
 
 
-def ensure_wheelhouse(
+def ensure_wheels(
     client: docker.DockerClient, base: BaseImage, source: Source, progress: Progress
-) -> None:
-    """Fill `source.wheelhouse` with wheels that fit `base`; nothing to do when it is current.
+) -> tuple[Path, ...]:
+    """The wheels that `source` installs, fitting `base`; only those not there yet are made.
 
-    pip runs in a container of the base image, on the host's network and with the host's
-    configuration, so that the wheels fit the image whatever Python the host has.
+    All images share one folder per base, so a wheel is fetched once and kept when another
+    requirement changes. pip runs in a container of the base, on the host's network and with the
+    host's configuration, so that the wheels fit the image whatever Python the host has.
 
     Raises:
         ImageUnavailable: pip failed; the message carries the last it said.
     """
-    requirements = source.requirements
-    if requirements is None:
-        return
-    wanted = hashlib.sha256(f"{base.id}\0".encode() + requirements.read_bytes()).hexdigest()
-    stamp = source.wheelhouse / STAMP
-    if stamp.is_file() and stamp.read_text().split("\n") == [wanted, *_names(source.wheelhouse)]:
-        return
-    with progress.step(f"wheels for {source.name}") as step:
-        SETUP_FOLDER.mkdir(exist_ok=True)
-        filled = Path(tempfile.mkdtemp(prefix="wheels-", dir=SETUP_FOLDER))
-        try:
-            _fill(client, base, source, requirements.read_bytes(), target=filled, step=step)
-            (filled / STAMP).write_text("\n".join([wanted, *_names(filled)]))
-            filled.chmod(0o755)
-            shutil.rmtree(source.wheelhouse, ignore_errors=True)
-            filled.rename(source.wheelhouse)
-        finally:
-            shutil.rmtree(filled, ignore_errors=True)
-        wheels = [w.stat().st_size for w in source.wheelhouse.glob("*.whl")]
-        step.note(f"{len(wheels)} wheels, {sum(wheels) / 1e6:.0f} MB")
+    if source.requirements is None:
+        return ()
+    pins = read_pins(source.root / source.requirements)
+    folder = wheels_folder(base)
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = pins.missing_from(folder.glob("*.whl"))
+    if missing:
+        with progress.step(f"wheels for {source.name}: {len(missing)} of {len(pins.pins)}") as step:
+            _make(client, base, source, Pins(missing, pins.extra_index), folder=folder, step=step)
+    return pins.chosen_from(folder.glob("*.whl"))
 
 
-def abandon_wheelhouses(client: docker.DockerClient) -> None:
+def wheels_folder(base: BaseImage) -> Path:
+    """Where the wheels that fit `base` are kept."""
+    return SETUP_FOLDER / "wheels" / hashlib.sha256(base.id.encode()).hexdigest()[:12]
+
+
+def abandon_wheels(client: docker.DockerClient) -> None:
     """Remove the containers in which this process makes wheels, so that an interrupt ends soon."""
     for container in client.containers.list(
         all=True, filters={"label": f"{LABEL}={os.getpid()}"}, ignore_removed=True
@@ -78,15 +77,59 @@ def abandon_wheelhouses(client: docker.DockerClient) -> None:
         _remove(container)
 
 
-def _names(folder: Path) -> list[str]:
-    return sorted(wheel.name for wheel in folder.glob("*.whl"))
+def script_for(pins: Pins) -> str:
+    """The shell's part: the pins that lie on another index first, since they are the largest.
+
+    That index is asked only when pip finds nothing nearer, and for those alone: where it cannot
+    be reached, each question would cost the time of all its retries.
+    """
+    lines = ["set -e", "python3 -m venv /pip"]
+    local = " ".join(shlex.quote(str(pin)) for pin in pins.pins if pin.is_local)
+    if local and pins.extra_index is not None:
+        other = f"--index-url {shlex.quote(pins.extra_index)}"
+        lines.append(f"{_PIP} {local} || {_PIP} {other} {local}")
+    elif local:
+        lines.append(f"{_PIP} {local}")
+    public = " ".join(shlex.quote(str(pin)) for pin in pins.pins if not pin.is_local)
+    if public:
+        lines.append(f"{_PIP} {public}")
+    return "\n".join(lines)
 
 
-def _fill(
+def _make(
     client: docker.DockerClient,
     base: BaseImage,
     source: Source,
-    requirements: bytes,
+    missing: Pins,
+    *,
+    folder: Path,
+    step: Step,
+) -> None:
+    made = Path(tempfile.mkdtemp(prefix="wheels-", dir=SETUP_FOLDER))
+    try:
+        _run_pip(client, base, source, script_for(missing), target=made, step=step)
+        wheels = sorted(made.glob("*.whl"))
+        left = missing.missing_from(wheels)
+        if left:
+            raise ImageUnavailable(
+                f"pip made no wheel for {', '.join(map(str, left))}.",
+                remedy="write the version in requirements.txt as the package itself does.",
+            )
+        step.note(
+            f"{len(wheels)} wheels, {sum(wheel.stat().st_size for wheel in wheels) / 1e6:.0f} MB"
+        )
+    finally:
+        # What came before a failure is kept too: PyTorch is not fetched twice.
+        for wheel in made.glob("*.whl"):
+            wheel.replace(folder / wheel.name)
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _run_pip(
+    client: docker.DockerClient,
+    base: BaseImage,
+    source: Source,
+    script: str,
     *,
     target: Path,
     step: Step,
@@ -95,7 +138,7 @@ def _fill(
     try:
         container = client.containers.create(
             base.reference,
-            ["sh", "-c", _SCRIPT],
+            ["sh", "-c", script],
             name=f"dubspec-wheels-{source.name}-{uuid.uuid4().hex[:8]}",
             environment=config.environment,
             mounts=[
@@ -112,18 +155,17 @@ def _fill(
             remedy="where the engine is another machine, pip's local folders must lie there too.",
         ) from error
     try:
-        files = {**config.files, "/requirements.txt": requirements, f"{_OUT}/.keep": b""}
-        container.put_archive("/", _packed(files))
+        container.put_archive("/", _packed({**config.files, f"{_OUT}/.keep": b""}))
         container.start()
         tail = _follow(container, step)
         status = int(container.wait(timeout=TIMEOUT_S)["StatusCode"])
+        _unpack(container, target)
         if status != 0:
             raise ImageUnavailable(
                 f"pip cannot make the wheels for {source.name}:\n" + "\n".join(tail) + "\n",
-                remedy="see that pip works on this machine with the service's requirements.txt "
+                remedy=f"see that pip works on this machine with {source.requirements} "
                 "(its configuration is handed in), and run this again.",
             )
-        _unpack(container, target)
     except (APIError, requests.RequestException) as error:
         reason = error.explanation if isinstance(error, APIError) else error
         raise ImageUnavailable(
@@ -135,11 +177,16 @@ def _fill(
 
 
 def _follow(container: Container, step: Step) -> deque[str]:
+    """Tell what pip says; a download that takes a while is worth a line of its own."""
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     for chunk in container.logs(stream=True, follow=True):
         for line in chunk.decode(errors="replace").splitlines():
             tail.append(f"  {line}")
-            step.detail(line)
+            download = _DOWNLOAD.search(line)
+            if download is not None and float(download["mb"]) >= _LARGE_MB:
+                step.note(f"download {download['name']}, {download['mb']} MB")
+            else:
+                step.detail(line)
     return tail
 
 

@@ -23,7 +23,10 @@ class FakeEngine:
         self.builds: list[dict[str, Any]] = []
         self.imports: list[str] = []
         self.build_events: list[dict[str, Any]] = [{"stream": "Step 1/1 : FROM base\n"}]
-        self.images = SimpleNamespace(get=self._get, list=self._list, remove=self._remove)
+        self.images = SimpleNamespace(
+            get=self._get, list=self._list, remove=self._remove, prune=self._prune
+        )
+        self.pruned: list[dict[str, Any]] = []
         self.in_use: set[str] = set()
         self.containers = SimpleNamespace(list=lambda **_filters: [])
         self.api = self
@@ -51,6 +54,9 @@ class FakeEngine:
             raise APIError("in use", response=conflict)
         del self.images_by_name[reference]
 
+    def _prune(self, filters: dict[str, Any]) -> None:
+        self.pruned.append(filters)
+
     def pull(self, reference: str, **_options: object) -> Iterator[dict[str, Any]]:
         self.pulls.append(reference)
         if reference not in self.registry:
@@ -59,7 +65,7 @@ class FakeEngine:
         yield {"status": "Pulling"}
 
     def build(self, **options: Any) -> Iterator[dict[str, Any]]:
-        self.builds.append(options)
+        self.builds.append({**options, "context": options["fileobj"].read()})
         yield from self.build_events
         if not any("error" in event for event in self.build_events):
             self.images_by_name[options["tag"]] = f"sha256:{options['tag']}"

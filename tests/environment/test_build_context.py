@@ -19,12 +19,21 @@ def source(tmp_path: Path) -> Source:
         "services/sts-service/requirements.txt": "aiohttp==3.14.5\n",
         "services/sts-service/sts_service/__main__.py": "print('hello')\n",
         "services/media-service/media_service/__main__.py": "print('other')\n",
-        "services/sts-service/wheelhouse/aiohttp.whl": "wheel",
+        "wheels/aiohttp-3.14.5-py3-none-any.whl": "wheel",
     }.items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
-    return Source("sts-service", PurePosixPath("services/sts-service"), tmp_path)
+    return Source(
+        "sts-service",
+        PurePosixPath("services/sts-service"),
+        contents=(
+            PurePosixPath("services/sts-service/Dockerfile"),
+            PurePosixPath("services/sts-service"),
+            PurePosixPath("services/contracts"),
+        ),
+        root=tmp_path,
+    )
 
 
 def hash_of(source: Source, base: str = BASE) -> str:
@@ -71,7 +80,7 @@ def test_the_hash_changes_with_the_base(source: Source) -> None:
     "path",
     [
         "services/media-service/media_service/__main__.py",
-        "services/sts-service/wheelhouse/aiohttp.whl",
+        "wheels/aiohttp-3.14.5-py3-none-any.whl",
         "services/sts-service/README.md",
         "services/sts-service/docker-compose.e2e.yml",
         "services/sts-service/.env",
@@ -97,23 +106,27 @@ def test_two_files_that_swap_their_content_change_the_hash(source: Source) -> No
     assert hash_of(source) != before
 
 
-def test_the_archive_holds_the_service_the_contracts_and_the_wheels(source: Source) -> None:
-    with tarfile.open(fileobj=take_snapshot(source).archive()) as tar:
+def test_the_archive_holds_the_contents_once_and_the_wheels(source: Source) -> None:
+    wheels = sorted(source.root.glob("wheels/*.whl"))
+    with (
+        take_snapshot(source).archive(wheels) as context,
+        tarfile.open(fileobj=context) as tar,
+    ):
         assert sorted(tar.getnames()) == [
             "services/contracts/events.py",
             "services/sts-service/Dockerfile",
             "services/sts-service/requirements.txt",
             "services/sts-service/sts_service/__main__.py",
-            "services/sts-service/wheelhouse/aiohttp.whl",
+            "services/sts-service/wheelhouse/aiohttp-3.14.5-py3-none-any.whl",
         ]
 
 
 def test_the_archive_depends_on_content_only(source: Source) -> None:
-    first = take_snapshot(source).archive().getvalue()
+    first = take_snapshot(source).archive().read()
     for path in source.root.rglob("*.py"):
         path.touch()
         path.chmod(0o600)
-    assert take_snapshot(source).archive().getvalue() == first
+    assert take_snapshot(source).archive().read() == first
 
 
 def test_what_is_built_is_what_was_hashed(source: Source) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import io
 import threading
 import time
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,22 +13,44 @@ from environment.console import Progress
 from environment.errors import ImageUnavailable
 from environment.provision import base_image, images, registry
 from environment.provision.build_context import Source, take_snapshot
-from environment.settings import Settings
+from environment.settings import REPO_ROOT, Settings
 from tests.environment.fake_engine import FakeEngine
 
 OFFICIAL_BASE = "python:3.11-slim-bookworm"
 MEDIAMTX = "bluenviron/mediamtx:1-ffmpeg"
 
 
+SOURCES = (
+    "MEDIA_PACKAGES",
+    "MEDIA_SERVICE",
+    "STS_PACKAGES",
+    "STS_SERVICE",
+    "MEDIA_SERVER_STAND_IN",
+)
+
+
 @pytest.fixture(autouse=True)
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "services/contracts").mkdir(parents=True)
-    for constant in ("MEDIA_SERVICE", "STS_SERVICE", "MEDIA_SERVER_STAND_IN"):
+    """A repository whose images hold a file or two, and no Python packages."""
+    here: dict[str, Source] = {}
+    for constant in SOURCES:
         known: Source = getattr(images, constant)
-        folder = tmp_path / known.folder
-        folder.mkdir(parents=True)
-        (folder / "Dockerfile").write_text(f"FROM base\nCMD {constant}\n")
-        monkeypatch.setattr(images, constant, Source(known.name, known.folder, tmp_path))
+        for content in known.contents:
+            place = tmp_path / content
+            if "." in content.name or content.name == "Dockerfile":
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+        (tmp_path / known.dockerfile).write_text(f"FROM base\nCMD {constant}\n")
+        below = known.stands_on
+        here[known.name] = replace(
+            known,
+            root=tmp_path,
+            requirements=None,
+            stands_on=None if below is None else here[below.name],
+        )
+        monkeypatch.setattr(images, constant, here[known.name])
     monkeypatch.setattr(images, "SETUP_FOLDER", tmp_path / ".setup")
     monkeypatch.setattr(base_image, "SETUP_FOLDER", tmp_path / ".setup")
     monkeypatch.setattr(registry, "SETUP_FOLDER", tmp_path / ".setup")
@@ -44,10 +67,11 @@ def test_with_a_registry_mediamtx_is_pulled_and_the_services_are_built() -> None
     assert found.base == OFFICIAL_BASE
     assert found.media_server == MEDIAMTX
     assert not found.media_server_is_stand_in
-    assert sorted(build["tag"] for build in engine.builds) == sorted(
-        [found.media_service, found.sts_service]
-    )
-    assert all(build["buildargs"]["BASE_IMAGE"] == OFFICIAL_BASE for build in engine.builds)
+    below = {build["tag"]: build["buildargs"]["BASE_IMAGE"] for build in engine.builds}
+    assert len(below) == 4
+    for service in (found.media_service, found.sts_service):
+        assert below[service].startswith(f"{service.partition(':')[0]}-packages:")
+        assert below[below[service]] == OFFICIAL_BASE
 
 
 def test_without_a_registry_the_stand_in_is_built_and_says_what_it_is() -> None:
@@ -61,24 +85,51 @@ def test_a_second_call_builds_nothing() -> None:
     first = ensure(engine)
     builds = len(engine.builds)
     assert ensure(engine) == first
-    assert len(engine.builds) == builds == 3
+    assert len(engine.builds) == builds == 5
 
 
 def test_only_the_service_that_changed_is_built_again(checkout: Path) -> None:
     engine = FakeEngine(OFFICIAL_BASE)
     first = ensure(engine)
-    (checkout / "services/sts-service/new.py").write_text("x = 1\n")
+    (checkout / "services/sts-service/sts_service/new.py").write_text("x = 1\n")
     second = ensure(engine)
-    assert len(engine.builds) == 4
+    assert len(engine.builds) == 6
     assert second.media_service == first.media_service
     assert second.sts_service != first.sts_service
 
 
-def test_the_tag_is_the_content(checkout: Path) -> None:
+def test_what_a_service_stands_on_is_built_again_before_it(checkout: Path) -> None:
     engine = FakeEngine(OFFICIAL_BASE)
-    expected = take_snapshot(images.STS_SERVICE).hash(f"sha256:{OFFICIAL_BASE}")
+    first = ensure(engine)
+    (checkout / "services/sts-service/requirements.txt").write_text("aiohttp==3.14.6\n")
+    second = ensure(engine)
+    tags = [build["tag"].partition(":")[0] for build in engine.builds[5:]]
+    assert tags == ["dubspec/sts-service-packages", "dubspec/sts-service"]
+    assert second.sts_service != first.sts_service
+
+
+def test_the_tag_is_the_content() -> None:
+    engine = FakeEngine(OFFICIAL_BASE)
+    packages = take_snapshot(images.STS_PACKAGES).hash(f"sha256:{OFFICIAL_BASE}")
+    below = f"dubspec/sts-service-packages:{packages}"
+    expected = take_snapshot(images.STS_SERVICE).hash(below)
     assert ensure(engine).sts_service == f"dubspec/sts-service:{expected}"
     assert "dubspec/sts-service:latest" in engine.images_by_name
+
+
+def test_the_stages_of_a_build_do_not_stay() -> None:
+    engine = FakeEngine(OFFICIAL_BASE)
+    ensure(engine)
+    stages = {build["buildargs"]["STAGE"] for build in engine.builds}
+    assert len(stages) == len(engine.builds)
+    assert {f["label"][0] for f in engine.pruned} == {f"dubspec.stage={s}" for s in stages}
+    assert all(filters["dangling"] for filters in engine.pruned)
+
+
+def test_a_change_of_code_sends_no_wheels(checkout: Path) -> None:
+    assert images.STS_SERVICE.requirements is None
+    for source in (images.STS_SERVICE, images.MEDIA_SERVICE):
+        assert not any("packages" in content.parts for content in source.contents)
 
 
 def test_a_local_media_server_is_used_without_asking_the_registry() -> None:
@@ -145,9 +196,8 @@ def test_building_lines_reach_whoever_waits() -> None:
     assert "Step 2/9 : RUN apt-get install espeak-ng" in told.getvalue()
 
 
-def test_the_three_images_come_from_three_folders() -> None:
-    assert [source.folder for source in images.SOURCES] == [
-        PurePosixPath("services/media-service"),
-        PurePosixPath("services/sts-service"),
-        PurePosixPath("services/mediamtx/offline"),
-    ]
+def test_every_image_is_described_in_the_repository() -> None:
+    for source in (*(getattr(images, name) for name in SOURCES), images.WORKBENCH):
+        assert (REPO_ROOT / source.dockerfile).is_file()
+        for content in source.contents:
+            assert (REPO_ROOT / content).exists(), content

@@ -1,0 +1,195 @@
+"""What is done with the speech engines' packages outside the services: train, test, fetch models.
+
+The host never has those packages. The workbench's image holds them without this repository's
+code, which is put into each container as it is: a change of code builds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import docker
+
+from environment.console import Progress
+from environment.errors import ImageUnavailable
+from environment.provision.base_image import ensure_base
+from environment.provision.build_context import Source, take_snapshot
+from environment.provision.errand import Errand, Outcome, run_errand
+from environment.provision.images import MODELS, STS_SERVICE, WORKBENCH, ensure_built
+from environment.provision.pip_config import read_pip_config
+from environment.provision.registry import Registry
+from environment.settings import REPO_ROOT, Settings
+from environment.stack.blueprint import MODELS_FOLDER
+from environment.stack.ownership import Owner
+
+TRAINING_VOLUME: Final = "dubspec-training"
+"""Where `make models` keeps its checkpoints, so that one that was interrupted goes on."""
+
+TRAINING_TIMEOUT_S: Final = 6 * 3600.0
+ENGINE_TESTS_TIMEOUT_S: Final = 1800.0
+PULL_TIMEOUT_S: Final = 2 * 3600.0
+
+_HERE: Final = PurePosixPath("/work")
+_RESULTS: Final = _HERE / "artifacts/results"
+_PULLING_NEEDS: Final = ("HF_ENDPOINT",)
+_CODE: Final = Source(
+    "workbench-code",
+    PurePosixPath("fixtures/training"),
+    contents=tuple(
+        PurePosixPath(path)
+        for path in (
+            "environment",
+            "fixtures",
+            "services",
+            "tests/__init__.py",
+            "tests/conftest.py",
+            "tests/engines",
+            "pyproject.toml",
+        )
+    ),
+)
+# The engine tests meet the models where the service has them.
+_UNPACK: Final = f"python3 services/sts-service/unpack_models.py {MODELS} /opt/models/pocket"
+
+Tell = Callable[[bytes], object]
+
+
+def to_stdout(said: bytes) -> None:
+    """Pass on what a container says, at once."""
+    sys.stdout.buffer.write(said)
+    sys.stdout.buffer.flush()
+
+
+def ensure_workbench(client: docker.DockerClient, settings: Settings, progress: Progress) -> str:
+    """The workbench's image, built if it is not there.
+
+    Raises:
+        ImageUnavailable: it cannot be built.
+    """
+    base = ensure_base(client, settings, Registry(client), progress)
+    return ensure_built(client, WORKBENCH, base, progress)
+
+
+def train_models(
+    client: docker.DockerClient, image: str, arguments: Sequence[str], *, tell: Tell = to_stdout
+) -> Outcome:
+    """Run `python -m fixtures.training`, by default all of it; what it packed comes to the host.
+
+    Interrupted, it goes on from its last checkpoint next time: they are in `TRAINING_VOLUME`.
+    """
+    command = ("python3", "-m", "fixtures.training", *(arguments or ("all",)))
+    return run_errand(
+        client,
+        Errand(
+            name="training",
+            image=image,
+            command=command,
+            timeout_s=TRAINING_TIMEOUT_S,
+            environment=_workplace(),
+            files=_code(),
+            volumes={TRAINING_VOLUME: str(_HERE / ".training")},
+            brought_back={str(_HERE / MODELS): REPO_ROOT / MODELS},
+            user="root",
+            working_dir=str(_HERE),
+        ),
+        Owner.current("training"),
+        tell,
+    )
+
+
+def run_engine_tests(
+    client: docker.DockerClient, image: str, arguments: Sequence[str], *, tell: Tell = to_stdout
+) -> Outcome:
+    """Run pytest over tests/engines, with `arguments`; the status is pytest's own."""
+    command = f'{_UNPACK} >/dev/null && exec python3 -m pytest tests/engines "$@"'
+    return run_errand(
+        client,
+        Errand(
+            name="engine-tests",
+            image=image,
+            command=("sh", "-c", command, "sh", *arguments),
+            timeout_s=ENGINE_TESTS_TIMEOUT_S,
+            environment=_workplace(),
+            files=_code(),
+            user="root",
+            working_dir=str(_HERE),
+        ),
+        Owner.current("engine-tests"),
+        tell,
+    )
+
+
+def pull_models(
+    client: docker.DockerClient,
+    settings: Settings,
+    progress: Progress,
+    *,
+    brought: Path | None = None,
+    tell: Tell = to_stdout,
+) -> Outcome:
+    """Fill the models' volume from the hubs, or from the folder `brought`, and load each model.
+
+    Runs sts-service's own program, in its image, with this host's proxies and certificates.
+
+    Raises:
+        ImageUnavailable: the image cannot be built, or `brought` is no folder.
+    """
+    if brought is not None and not brought.is_dir():
+        raise ImageUnavailable(
+            f"There is no folder {brought}.", remedy="make pull-models FROM=<folder with models>."
+        )
+    base = ensure_base(client, settings, Registry(client), progress)
+    image = ensure_built(client, STS_SERVICE, base, progress)
+    pip = read_pip_config()
+    chosen = {
+        "ASR_MODEL": settings.asr_model,
+        "TRANSLATION_MODEL": settings.translation_model,
+        "TTS_MODEL": settings.tts_model,
+        **{name: os.environ.get(name, "") for name in _PULLING_NEEDS},
+    }
+    inside = "/bring"
+    return run_errand(
+        client,
+        Errand(
+            name="pull-models",
+            image=image,
+            command=(
+                *("python3", "-m", "sts_service.models", "pull"),
+                *(("--from", inside) if brought is not None else ()),
+            ),
+            timeout_s=PULL_TIMEOUT_S,
+            environment={
+                **{name: value for name, value in pip.environment.items() if "PIP" not in name},
+                "HF_HUB_OFFLINE": "0",
+                "TRANSFORMERS_OFFLINE": "0",
+                "HF_HUB_DISABLE_PROGRESS_BARS": "0",
+                "STS_PROFILE": "neural",
+                **{name: value for name, value in chosen.items() if value},
+            },
+            files=pip.files,
+            volumes={settings.e2e_models_volume: MODELS_FOLDER},
+            folders={brought.resolve(): inside} if brought is not None else {},
+            on_host_network=True,
+        ),
+        Owner.current("pull-models"),
+        tell,
+    )
+
+
+def _workplace() -> dict[str, str]:
+    return {
+        "PYTHONPATH": f"{_HERE}:{_HERE / 'services/sts-service'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _code() -> dict[str, bytes]:
+    """What training and tests import of this repository, as it is now, at its path inside."""
+    present = tuple(path for path in _CODE.contents if (_CODE.root / path).exists())
+    source = Source(_CODE.name, _CODE.folder, present)
+    files = {str(_HERE / path): content for path, _, content in take_snapshot(source).files}
+    return files | {str(_RESULTS / ".keep"): b""}
