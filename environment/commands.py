@@ -153,7 +153,7 @@ def clean(progress: Progress) -> int:
     minutes.
     """
     folders = [REPO_ROOT / "artifacts", SETUP_FOLDER, *(REPO_ROOT / name for name in _CACHES)]
-    for folder in (*folders, *REPO_ROOT.glob("services/**/wheelhouse")):
+    for folder in folders:
         if folder.is_dir():
             shutil.rmtree(folder)
             progress.line(f"removed {folder.relative_to(REPO_ROOT)}/")

@@ -10,7 +10,10 @@ from environment import __main__ as cli
 from environment import commands
 from environment.errors import EngineUnavailable
 
-COMMANDS = ("setup", "images", "up", "down", "config", "fixtures", "clean")
+COMMANDS = (
+    *("setup", "images", "up", "down", "config", "fixtures"),
+    *("models", "engines", "pull-models", "clean"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -97,14 +100,13 @@ def test_down_removes_what_is_left_or_everything(
 
 
 def test_clean_removes_what_was_made_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for made in (
         "artifacts/run",
         ".setup",
         ".mypy_cache",
-        "services/sts-service/wheelhouse",
-        "services/mediamtx/offline/wheelhouse",
+        "services/mediamtx/offline",
         "services/sts-service/sts_service",
         ".venv",
     ):
@@ -116,6 +118,7 @@ def test_clean_removes_what_was_made_and_nothing_else(
             list=lambda **_options: [SimpleNamespace(tags=["dubspec/base:1", "dubspec/base:2"])],
             remove=removed.append,
         ),
+        volumes=SimpleNamespace(list=lambda filters: ["there"] if "models" in str(filters) else []),
     )
     monkeypatch.setattr(commands, "REPO_ROOT", tmp_path)
     monkeypatch.setattr(commands, "SETUP_FOLDER", tmp_path / ".setup")
@@ -123,6 +126,7 @@ def test_clean_removes_what_was_made_and_nothing_else(
     monkeypatch.setattr(commands, "down", lambda _progress: 0)
     assert cli.main(["clean"]) == 0
     assert removed == ["dubspec/base:1", "dubspec/base:2"]
+    assert "kept    volume dubspec-models" in capfd.readouterr().err
     assert not (tmp_path / "artifacts").exists()
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
         ".venv",
@@ -134,16 +138,32 @@ def test_clean_removes_what_was_made_and_nothing_else(
     ]
 
 
-def test_the_fixtures_program_gets_its_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["fixtures", "models", "engines"])
+def test_a_program_gets_its_own_options(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[str]] = []
 
-    def fixtures(_progress: object, further: list[str]) -> int:
+    def program(_progress: object, further: list[str]) -> int:
         given.append(further)
         return 0
 
-    monkeypatch.setattr(commands, "fixtures", fixtures)
-    assert cli.main(["fixtures", "--check"]) == 0
+    monkeypatch.setattr(commands, command, program)
+    assert cli.main([command, "--check"]) == 0
     assert given == [["--check"]]
+
+
+@pytest.mark.parametrize(("options", "brought"), [([], None), (["--from", "/there"], "/there")])
+def test_models_come_from_the_hubs_or_from_a_folder(
+    options: list[str], brought: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str | None] = []
+
+    def pull(_progress: object, folder: str | None) -> int:
+        given.append(folder)
+        return 0
+
+    monkeypatch.setattr(commands, "pull", pull)
+    assert cli.main(["pull-models", *options]) == 0
+    assert given == [brought]
 
 
 def test_other_commands_take_no_strange_options() -> None:

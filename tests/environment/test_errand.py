@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from docker.errors import APIError
+
+from environment.errors import ContainerFailed, WaitTimeout
+from environment.provision import workbench
+from environment.provision.errand import Errand, Outcome, packed, run_errand
+from environment.stack.ownership import RUN_LABEL, Owner
+
+ERRAND = Errand("test", "dubspec/workbench:1", ("pytest", "-x"), timeout_s=5.0)
+
+
+class Engine:
+    """An engine whose containers say `said`, end with `status`, and hold `inside`."""
+
+    def __init__(self, said: tuple[bytes, ...] = (b"1 passed\n",), status: int = 0) -> None:
+        self.said = said
+        self.status = status
+        self.inside: dict[str, bytes] = {}
+        self.created: list[dict[str, Any]] = []
+        self.handed_in: dict[str, bytes] = {}
+        self.removed = threading.Event()
+        self.made_volumes: list[str] = []
+        self.hangs = False
+        self.containers = SimpleNamespace(create=self._create)
+        self.volumes = SimpleNamespace(create=self.made_volumes.append)
+
+    def _create(self, image: str, command: list[str], **options: Any) -> Any:
+        self.created.append({"image": image, "command": command, **options})
+        return SimpleNamespace(
+            put_archive=self._put,
+            start=lambda: None,
+            logs=lambda **_options: self._logs(),
+            wait=lambda **_options: {"StatusCode": self.status},
+            get_archive=lambda _path: (iter([packed(self.inside)]), {}),
+            remove=lambda **_options: self.removed.set(),
+        )
+
+    def _logs(self) -> Iterator[bytes]:
+        yield from self.said
+        if self.hangs:
+            assert self.removed.wait(5)
+
+    def _put(self, _path: str, archive: bytes) -> None:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                content = tar.extractfile(member)
+                assert content is not None
+                self.handed_in[f"/{member.name}"] = content.read()
+
+
+def run(engine: Engine, errand: Errand = ERRAND, heard: list[bytes] | None = None) -> Outcome:
+    client: Any = engine
+    told: list[bytes] = [] if heard is None else heard
+    return run_errand(client, errand, Owner.current("test"), told.append)
+
+
+def test_what_it_says_is_told_and_its_status_given() -> None:
+    engine = Engine(said=(b"..F\n", b"1 failed\n"), status=1)
+    heard: list[bytes] = []
+    outcome = run(engine, heard=heard)
+    assert outcome == Outcome(1, "..F\n1 failed\n")
+    assert heard == [b"..F\n", b"1 failed\n"]
+    assert engine.removed.is_set()
+
+
+def test_the_container_bears_its_owner_and_has_no_network_unless_asked() -> None:
+    engine = Engine()
+    run(engine)
+    run(engine, replace(ERRAND, on_host_network=True))
+    assert engine.created[0]["labels"][RUN_LABEL] == "test"
+    assert [made["network_mode"] for made in engine.created] == ["none", "host"]
+
+
+def test_files_go_in_before_it_starts() -> None:
+    engine = Engine()
+    run(engine, replace(ERRAND, files={"/work/pyproject.toml": b"[project]"}))
+    assert engine.handed_in == {"/work/pyproject.toml": b"[project]"}
+
+
+def test_results_come_out_as_plain_files(tmp_path: Path) -> None:
+    engine = Engine()
+    engine.inside = {"models/a.tar.xz": b"a", "models/deeper/b": b"b", "models/../../c": b"c"}
+    target = tmp_path / "models"
+    run(engine, replace(ERRAND, brought_back={"/work/fixtures/models": target}))
+    assert [(path.name, path.read_bytes()) for path in target.iterdir()] == [("a.tar.xz", b"a")]
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]
+
+
+def test_what_failed_brings_nothing_back(tmp_path: Path) -> None:
+    engine = Engine(status=1)
+    engine.inside = {"models/a.tar.xz": b"a"}
+    run(engine, replace(ERRAND, brought_back={"/work/fixtures/models": tmp_path / "models"}))
+    assert not (tmp_path / "models").exists()
+
+
+def test_it_is_ended_at_its_deadline() -> None:
+    engine = Engine(said=(b"epoch 1\n",))
+    engine.hangs = True
+    with pytest.raises(WaitTimeout, match=r"0\.05 s for test to end; last seen: epoch 1"):
+        run(engine, replace(ERRAND, timeout_s=0.05))
+
+
+def test_an_interrupt_removes_the_container() -> None:
+    engine = Engine()
+
+    def interrupt(_said: bytes) -> None:
+        raise KeyboardInterrupt
+
+    client: Any = engine
+    with pytest.raises(KeyboardInterrupt):
+        run_errand(client, ERRAND, Owner.current("test"), interrupt)
+    assert engine.removed.is_set()
+
+
+def test_an_engine_that_refuses_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise APIError("404", explanation="no such image")
+
+    engine.containers.create = refuse
+    with pytest.raises(ContainerFailed, match=r"test: no such image\. Remedy: `make images`"):
+        run(engine)
+
+
+def test_the_workbench_runs_the_code_as_it_is() -> None:
+    engine: Any = Engine()
+    outcome = workbench.run_engine_tests(engine, "image", ["--profile", "embedded"], tell=len)
+    assert outcome.status == 0
+    assert engine.created[0]["command"][-2:] == ["--profile", "embedded"]
+    for path in ("pyproject.toml", "services/contracts/__init__.py", "fixtures/world.py"):
+        assert f"/work/{path}" in engine.handed_in
+    assert not [path for path in engine.handed_in if "wheelhouse/" in path or "pycache" in path]
+
+
+def test_training_keeps_its_work_in_a_volume_and_its_results_in_the_repository(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workbench, "REPO_ROOT", tmp_path)
+    engine: Any = Engine()
+    engine.inside = {"models/manifest.json": b"{}"}
+    workbench.train_models(engine, "image", [], tell=len)
+    assert engine.created[0]["command"][-1] == "all"
+    (mount,) = engine.created[0]["mounts"]
+    assert (mount["Source"], mount["Target"]) == ("dubspec-training", "/work/.training")
+    assert (tmp_path / "fixtures/models/manifest.json").read_bytes() == b"{}"
