@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import requests
 
+from environment.stack import blueprint
 from environment.stack.container import ServiceContainer
 from environment.stack.container_io import ExecResult
 from environment.stack.creation import ContainerSpec
@@ -99,7 +100,7 @@ class MediaServiceContainer(ServiceContainer):
 class StsServiceContainer(ServiceContainer):
     """sts-service; healthy once its models are loaded, hence the longer bound (FR-021)."""
 
-    health_timeout_s = 60.0
+    health_timeout_s = blueprint.STS_LOAD_TIMEOUT_S
 
     def health(self) -> dict[str, Any]:
         """The document of /health."""

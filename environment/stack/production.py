@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -85,6 +86,7 @@ class ProductionStack:
             on_event=on_event,
         )
         self._client = client
+        self._images = images
         self._owner = owner
         self._on_event = on_event
         self._started_in_s: float | None = None
@@ -189,6 +191,37 @@ class ProductionStack:
             self.network.remove()
         finally:
             reap(self._client, self._owner)
+
+    @contextmanager
+    def spare_sts_service(self, name: str, **changes: object) -> Iterator[StsServiceContainer]:
+        """Another sts-service on the same network, with other settings; created, not started.
+
+        `changes` are fields of `Settings`. It has a free host port, and goes with the context.
+        """
+        settings = self.settings.model_copy(update=changes)
+        spec = blueprint.sts_service(settings, self._images, self._owner)
+        (port,) = free_ports(1)
+        spec = replace(
+            spec, name=settings.named(name), aliases=(name,), ports={spec.http_port: port}
+        )
+        spare = StsServiceContainer(
+            self._client, spec, self.network, settings, on_event=self._on_event
+        )
+        try:
+            spare.create()
+            yield spare
+        finally:
+            spare.remove()
+
+    @contextmanager
+    def own_volume(self, name: str) -> Iterator[str]:
+        """A volume of this run; yields its name on the engine, and is removed with the context."""
+        full_name = self.settings.named(name)
+        self._client.volumes.create(full_name, labels=self._owner.labels())
+        try:
+            yield full_name
+        finally:
+            self._client.volumes.get(full_name).remove()
 
     def rtmp_url(self, path: str) -> str:
         """The RTMP URL of a media server path (`live/x/in`), as seen from the host."""
