@@ -8,9 +8,10 @@ from fixtures.training.translation_text import (
     PLAIN,
     Pair,
     Style,
+    fewest_units,
     is_held_out,
+    is_plain,
     known_pair,
-    readings,
     sequence,
     spellings,
     strange_pair,
@@ -21,18 +22,24 @@ from fixtures.world import HELLO_WORLD, NUMBERS, UNITS
 
 
 @pytest.mark.parametrize(
-    ("text", "ways"),
+    ("text", "units"),
     [
-        ("twenty one", 2),
-        ("twenty one more time", 1),
-        ("sixty one hundred", 1),
-        ("yes no one hundred", 1),
-        ("you are welcome to the show", 0),
-        ("", 1),
+        ("twenty one", 1),
+        ("twenty one more time", 2),
+        ("sixty one hundred", 2),
+        ("yes no one hundred", 3),
+        ("you are welcome to the show", None),
+        ("", 0),
     ],
 )
-def test_readings_counts_the_ways_to_fall_into_units(text: str, ways: int) -> None:
-    assert readings(text) == ways
+def test_text_falls_into_as_few_units_as_it_can(text: str, units: int | None) -> None:
+    assert fewest_units(text) == units
+
+
+def test_tens_before_ones_are_not_plain() -> None:
+    assert not is_plain((NUMBERS[20], NUMBERS[1]))
+    assert is_plain((NUMBERS[21], NUMBERS[22]))
+    assert is_plain((NUMBERS[20], NUMBERS[10]))
 
 
 def test_written_plainly_both_languages_are_the_units_in_a_row() -> None:
@@ -69,13 +76,10 @@ def test_single_units_are_learned() -> None:
     assert not any(is_held_out((unit,)) for unit in UNITS)
 
 
-def test_unpunctuated_text_has_one_reading() -> None:
+def test_plain_text_counts_on_in_compound_numbers() -> None:
     rng = random.Random(6)
-    pairs = [known_pair(rng, held_out=False) for _ in range(500)]
-    bare = [pair.english for pair in pairs if pair.english.replace(" ", "").isalpha()]
-    unpunctuated = [text for text in bare if text.islower()]
-    assert unpunctuated
-    assert all(readings(text) == 1 for text in unpunctuated)
+    texts = {known_pair(rng, held_out=False, most_units=3).english for _ in range(4000)}
+    assert texts & {write(NUMBERS[at : at + 2], PLAIN).english for at in range(21, 99)}
 
 
 def test_strange_words_are_handed_on() -> None:
