@@ -3,11 +3,12 @@
 ``accelerated`` engines compute on ``DEVICE``; the others need no more than a CPU.
 
 The public method of each base class owns timing, the retry and what every engine would have to
-guard against (silence, empty text); an engine implements the one protected method. Whatever it
-raises leaves the base class as ``EngineError``.
+guard against (silence, empty text, samples out of range, characters that are none); an engine
+implements the one protected method. Whatever it raises leaves the base class as ``EngineError``.
 """
 
 import time
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,6 +86,13 @@ def _typed(name: str, call: Callable[[], T]) -> T:
         raise EngineError(message, retryable=False) from error
 
 
+def _plain(text: str) -> str:
+    """Return composed text without control characters and half characters, spaces single."""
+    composed = unicodedata.normalize("NFC", text)
+    shown = (" " if unicodedata.category(char).startswith("C") else char for char in composed)
+    return " ".join("".join(shown).split())
+
+
 class Recognizer(ABC):
     """Speech to text in the language spoken.
 
@@ -105,12 +113,14 @@ class Recognizer(ABC):
         """
         if is_silent(sound):
             return Timed("", 0)
-        samples = np.ascontiguousarray(sound.at(self.rate_hz).samples)
+        finite = Mono(np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0), sound.rate_hz)
+        # Resampling overshoots a little, too.
+        samples = np.clip(finite.at(self.rate_hz).samples, -1.0, 1.0)
         return attempt(self.name, lambda: self._recognize(samples, language))
 
     @abstractmethod
     def _recognize(self, samples: Samples, language: str) -> str:
-        """Recognise non-empty, non-silent mono samples at ``rate_hz``."""
+        """Recognise non-empty, non-silent mono samples in [-1, 1] at ``rate_hz``."""
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Let go of processes and files."""
@@ -126,13 +136,14 @@ class Translator(ABC):
 
     def translate(self, text: str, source: str, target: str) -> Timed[str]:
         """Return the translation; empty for blank text."""
-        if not text.strip():
+        plain = _plain(text)
+        if not plain:
             return Timed("", 0)
-        return attempt(self.name, lambda: self._translate(text, source, target))
+        return attempt(self.name, lambda: self._translate(plain, source, target))
 
     @abstractmethod
     def _translate(self, text: str, source: str, target: str) -> str:
-        """Translate text that is not blank."""
+        """Translate text that is not blank, with single spaces between its words."""
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Let go of processes and files."""
@@ -150,15 +161,16 @@ class Synthesizer(ABC):
 
     def synthesize(self, text: str, language: str, *, speed: float = 1.0) -> Timed[Mono]:
         """Return the speech at the engine's own sample rate; of no length for blank text."""
-        if not text.strip():
+        plain = _plain(text)
+        if not plain:
             return Timed(silence(self.rate_hz), 0)
         return attempt(
-            self.name, lambda: self._synthesize(text, language, min(speed, self.max_speed))
+            self.name, lambda: self._synthesize(plain, language, min(speed, self.max_speed))
         )
 
     @abstractmethod
     def _synthesize(self, text: str, language: str, speed: float) -> Mono:
-        """Speak text that is not blank."""
+        """Speak text that is not blank, with single spaces between its words."""
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Let go of processes and files."""

@@ -68,12 +68,12 @@ class Engine(Translator):
         if not self._chain:
             self._start()
         try:
-            answer = self._exchange(_RESERVED.sub(r"\\\1", hyphenated(_plain(text))))
+            answer = self._exchange(_RESERVED.sub(r"\\\1", hyphenated(text)))
         except (OSError, EOFError, TimeoutError) as error:
             self.close()
             message = f"apertium did not answer: {error or type(error).__name__}"
             raise EngineError(message, retryable=True) from error
-        return _plain(_ESCAPED.sub(r"\1", answer.replace(_SENTENCE_END, "")))
+        return " ".join(_ESCAPED.sub(r"\1", answer.replace(_SENTENCE_END, "")).split())
 
     def _start(self) -> None:
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -126,10 +126,6 @@ class Engine(Translator):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.replace("\0", " ").split())
 
 
 def _closed(pipe: IO[bytes] | None) -> None:

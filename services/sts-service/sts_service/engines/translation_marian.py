@@ -14,8 +14,9 @@ from sts_service.models.store import MARIAN, resolve
 
 DEFAULT_MODEL = "Helsinki-NLP/opus-mt-en-es"
 
-_PIECE_CHARACTERS = 400
-"""A model reads a few hundred tokens at a time; what is longer is translated in pieces."""
+_PIECE_CHARACTERS = 250
+"""A model reads a few hundred tokens at a time, in the worst case one for each character."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SPARE_TOKENS = 20
 _PAIR_IN_NAME = re.compile(r"-([a-z]{2})-([a-z]{2})(?:@|$)")
 
@@ -37,14 +38,14 @@ class Engine(Translator):
             dtype=torch.float16 if self._device == "cuda" else torch.float32,
         )
         self._marian = model.to(self._device).eval()
+        self._positions = int(model.config.max_position_embeddings)
         self.model = found.identity()
         self.pairs = frozenset({_pair(self._tokenizer, found.name)})
         # The first run sets up kernels: not while somebody waits for it.
         self._translate("hello", "", "")
 
     def _translate(self, text: str, source: str, target: str) -> str:  # noqa: ARG002 - one pair
-        pieces = textwrap.wrap(text, _PIECE_CHARACTERS)
-        return " ".join(translated for piece in pieces if (translated := self._piece(piece)))
+        return " ".join(filter(None, map(self._piece, _pieces(text))))
 
     def _piece(self, text: str) -> str:
         tokens = self._tokenizer([text], return_tensors="pt", truncation=True).to(self._device)
@@ -55,10 +56,18 @@ class Engine(Translator):
                 attention_mask=tokens["attention_mask"],
                 do_sample=False,
                 # A model that starts to repeat itself has to end somewhere.
-                max_new_tokens=2 * source_tokens + _SPARE_TOKENS,
+                max_new_tokens=min(2 * source_tokens + _SPARE_TOKENS, self._positions - 1),
             )
         (translated,) = self._tokenizer.batch_decode(written, skip_special_tokens=True)
         return " ".join(str(translated).split())
+
+
+def _pieces(text: str) -> list[str]:
+    """Part a text that is too long for one go: between sentences, or else between words."""
+    if len(text) <= _PIECE_CHARACTERS:
+        return [text]
+    sentences = _SENTENCE_END.split(text)
+    return [piece for sentence in sentences for piece in textwrap.wrap(sentence, _PIECE_CHARACTERS)]
 
 
 def _pair(tokenizer: MarianTokenizer, name: str) -> tuple[str, str]:
