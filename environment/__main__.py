@@ -49,7 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
     add("config", "print every environment variable, its value and its meaning")
     add("fixtures", "make the clips in fixtures/streams anew; further options are passed on")
     add("models", "train the pocket models in the workbench; further options are passed on")
-    add("engines", "run the engines' contract tests in the workbench; options go to pytest")
+    engines = add("engines", "run the engines' contract tests; further options go to pytest")
+    engines.add_argument(
+        "--profile", help="the engines to test (default: those of pocket, then those of embedded)"
+    )
     pull = add("pull-models", "fill the volume of the full models")
     pull.add_argument(
         "--from",
@@ -76,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "config": commands.config,
         "fixtures": lambda: commands.fixtures(progress, further),
         "models": lambda: commands.models(progress, further),
-        "engines": lambda: commands.engines(progress, further),
+        "engines": lambda: commands.engines(progress, arguments.profile, further),
         "pull-models": lambda: commands.pull(progress, arguments.brought),
         "clean": lambda: commands.clean(progress),
     }

@@ -18,6 +18,7 @@ from environment.provision.locks import SETUP_FOLDER
 from environment.provision.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
 from environment.provision.wheelhouse import LABEL as WHEELS_LABEL
 from environment.provision.workbench import (
+    TESTED_PROFILES,
     TRAINING_VOLUME,
     ensure_workbench,
     pull_models,
@@ -129,12 +130,16 @@ def models(progress: Progress, arguments: Sequence[str]) -> int:
     return train_models(client, image, arguments).status
 
 
-def engines(progress: Progress, arguments: Sequence[str]) -> int:
-    """Run the contract tests of the speech engines in the workbench; `arguments` go to pytest."""
+def engines(progress: Progress, profile: str | None, arguments: Sequence[str]) -> int:
+    """Run the contract tests of the speech engines in the workbench, for one profile or for both.
+
+    `arguments` go to pytest.
+    """
     client = ensure_engine(progress)
     image = ensure_workbench(client, load_settings(), progress)
     sweep(client)
-    return run_engine_tests(client, image, arguments).status
+    profiles = TESTED_PROFILES if profile is None else (profile,)
+    return run_engine_tests(client, image, arguments, profiles=profiles).status
 
 
 def pull(progress: Progress, brought: str | None) -> int:

@@ -28,7 +28,8 @@ class Errand:
     """What to run, and what it finds: `files` are put in at their paths, before it starts.
 
     `volumes` maps a named volume to its folder inside; `folders` are shown read-only at the
-    given path; `brought_back` are folders whose plain files are copied out afterwards.
+    given path; `brought_back` are folders whose plain files are copied out afterwards, of a
+    command that failed only where `even_failed`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Errand:
     volumes: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[Path, str] = field(default_factory=dict)
     brought_back: Mapping[str, Path] = field(default_factory=dict)
+    even_failed: bool = False
     user: str | None = None
     working_dir: str | None = None
     on_host_network: bool = False
@@ -58,8 +60,6 @@ def run_errand(
 ) -> Outcome:
     """Run it to its end, giving what it says to `tell` as it comes.
 
-    What is to be brought back is only after status 0: what failed leaves things as they were.
-
     Raises:
         ContainerFailed: the engine cannot run it.
         WaitTimeout: it had not ended after `timeout_s`; it is removed then too.
@@ -77,7 +77,7 @@ def run_errand(
         container.put_archive("/", packed(errand.files))
         container.start()
         outcome = _followed(container, errand, tell)
-        if outcome.status == 0:
+        if outcome.status == 0 or errand.even_failed:
             for inside, target in errand.brought_back.items():
                 _bring_back(container, inside, target)
     except (DockerException, requests.RequestException) as error:

@@ -29,12 +29,14 @@ from environment.stack.ownership import Owner
 TRAINING_VOLUME: Final = "dubspec-training"
 """Where `make models` keeps its checkpoints, so that one that was interrupted goes on."""
 
+TESTED_PROFILES: Final = ("pocket", "embedded")
+
 TRAINING_TIMEOUT_S: Final = 6 * 3600.0
 ENGINE_TESTS_TIMEOUT_S: Final = 1800.0
 PULL_TIMEOUT_S: Final = 2 * 3600.0
 
 _HERE: Final = PurePosixPath("/work")
-_RESULTS: Final = _HERE / "artifacts/results"
+_RESULTS: Final = PurePosixPath("artifacts/results/engines")
 _PULLING_NEEDS: Final = ("HF_ENDPOINT",)
 _CODE: Final = Source(
     "workbench-code",
@@ -45,15 +47,22 @@ _CODE: Final = Source(
             "environment",
             "fixtures",
             "services",
-            "tests/__init__.py",
-            "tests/conftest.py",
-            "tests/engines",
+            "tests",
             "pyproject.toml",
         )
     ),
 )
-# The engine tests meet the models where the service has them.
-_UNPACK: Final = f"python3 services/sts-service/unpack_models.py {MODELS} /opt/models/pocket"
+_ENGINE_TESTS: Final = f"""
+# The tests meet the models where the service has them.
+python3 services/sts-service/unpack_models.py {MODELS} /opt/models/pocket >/dev/null || exit
+status=0
+for profile in $PROFILES; do
+    echo "== engines of the profile $profile"
+    python3 -m pytest tests/engines --profile "$profile" -p no:cacheprovider \\
+        --junitxml {_RESULTS}/$profile.xml "$@" || status=$?
+done
+exit $status
+"""
 
 Tell = Callable[[bytes], object]
 
@@ -102,19 +111,28 @@ def train_models(
 
 
 def run_engine_tests(
-    client: docker.DockerClient, image: str, arguments: Sequence[str], *, tell: Tell = to_stdout
+    client: docker.DockerClient,
+    image: str,
+    arguments: Sequence[str],
+    *,
+    profiles: Sequence[str] = TESTED_PROFILES,
+    tell: Tell = to_stdout,
 ) -> Outcome:
-    """Run pytest over tests/engines, with `arguments`; the status is pytest's own."""
-    command = f'{_UNPACK} >/dev/null && exec python3 -m pytest tests/engines "$@"'
+    """Run pytest over tests/engines for each profile, with `arguments`; 0 when all passed.
+
+    Its JUnit results come to artifacts/results/engines, a file per profile.
+    """
     return run_errand(
         client,
         Errand(
             name="engine-tests",
             image=image,
-            command=("sh", "-c", command, "sh", *arguments),
+            command=("sh", "-c", _ENGINE_TESTS, "sh", *arguments),
             timeout_s=ENGINE_TESTS_TIMEOUT_S,
-            environment=_workplace(),
+            environment={**_workplace(), "PROFILES": " ".join(profiles)},
             files=_code(),
+            brought_back={str(_HERE / _RESULTS): REPO_ROOT / _RESULTS},
+            even_failed=True,
             user="root",
             working_dir=str(_HERE),
         ),
@@ -192,4 +210,4 @@ def _code() -> dict[str, bytes]:
     present = tuple(path for path in _CODE.contents if (_CODE.root / path).exists())
     source = Source(_CODE.name, _CODE.folder, present)
     files = {str(_HERE / path): content for path, _, content in take_snapshot(source).files}
-    return files | {str(_RESULTS / ".keep"): b""}
+    return files | {str(_HERE / _RESULTS / ".keep"): b""}

@@ -142,8 +142,8 @@ def test_clean_removes_what_was_made_and_nothing_else(
 def test_a_program_gets_its_own_options(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[str]] = []
 
-    def program(_progress: object, further: list[str]) -> int:
-        given.append(further)
+    def program(*arguments: list[str]) -> int:
+        given.append(arguments[-1])
         return 0
 
     monkeypatch.setattr(commands, command, program)

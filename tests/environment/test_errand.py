@@ -97,11 +97,17 @@ def test_results_come_out_as_plain_files(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
 
-def test_what_failed_brings_nothing_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("even_failed", [False, True])
+def test_what_failed_brings_back_only_what_is_asked_for(tmp_path: Path, even_failed: bool) -> None:
     engine = Engine(status=1)
     engine.inside = {"models/a.tar.xz": b"a"}
-    run(engine, replace(ERRAND, brought_back={"/work/fixtures/models": tmp_path / "models"}))
-    assert not (tmp_path / "models").exists()
+    errand = replace(
+        ERRAND,
+        brought_back={"/work/fixtures/models": tmp_path / "models"},
+        even_failed=even_failed,
+    )
+    run(engine, errand)
+    assert (tmp_path / "models/a.tar.xz").exists() is even_failed
 
 
 def test_it_is_ended_at_its_deadline() -> None:
@@ -134,11 +140,17 @@ def test_an_engine_that_refuses_is_explained(monkeypatch: pytest.MonkeyPatch) ->
         run(engine)
 
 
-def test_the_workbench_runs_the_code_as_it_is() -> None:
-    engine: Any = Engine()
-    outcome = workbench.run_engine_tests(engine, "image", ["--profile", "embedded"], tell=len)
-    assert outcome.status == 0
-    assert engine.created[0]["command"][-2:] == ["--profile", "embedded"]
+def test_the_workbench_runs_the_code_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workbench, "REPO_ROOT", tmp_path)
+    engine: Any = Engine(status=1)
+    engine.inside = {"engines/pocket.xml": b"<testsuite/>"}
+    outcome = workbench.run_engine_tests(engine, "image", ["-k", "silence"], tell=len)
+    assert outcome.status == 1
+    assert engine.created[0]["command"][-2:] == ["-k", "silence"]
+    assert engine.created[0]["environment"]["PROFILES"] == "pocket embedded"
+    assert (tmp_path / "artifacts/results/engines/pocket.xml").exists()
     for path in ("pyproject.toml", "services/contracts/__init__.py", "fixtures/world.py"):
         assert f"/work/{path}" in engine.handed_in
     assert not [path for path in engine.handed_in if "wheelhouse/" in path or "pycache" in path]
