@@ -43,8 +43,8 @@ up: $(READY) ## Start the system and leave it running, to play with
 down: $(READY) ## Remove what `make up` left running
 	@$(PY) -m environment down
 
-images: $(READY) ## Pull or build the images
-	@$(PY) -m environment images
+images: $(READY) ## Pull or build the images; ARGS=--sizes tells how large they are, by part
+	@$(PY) -m environment images $(ARGS)
 
 fixtures: $(READY) ## Make the clips in fixtures/streams anew
 	@$(PY) -m environment fixtures $(ARGS)

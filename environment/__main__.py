@@ -38,7 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
         default="e2e",
         help="what to prepare for: the suite (default), or the unit tests, which need no Docker",
     )
-    add("images", "pull or build the images, and print their names")
+    made = add("images", "pull or build the images, and print their names")
+    made.add_argument(
+        "--sizes", action="store_true", help="print how large the services' images are, by part"
+    )
     add("up", "start the system and leave it running")
     remove = add("down", "remove what `up` left running, and what dead runs left")
     remove.add_argument(
@@ -73,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = Progress()
     run: dict[str, Callable[[], int]] = {
         "setup": lambda: commands.setup(progress, arguments.purpose),
-        "images": lambda: commands.images(progress),
+        "images": lambda: commands.images(progress, sizes=arguments.sizes),
         "up": lambda: commands.up(progress),
         "down": lambda: commands.down(progress, everything=arguments.all),
         "config": commands.config,

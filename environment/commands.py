@@ -16,6 +16,7 @@ from environment.provision.engine import ensure_engine, find_engine
 from environment.provision.images import LABEL, ImageSet, ensure_images
 from environment.provision.locks import SETUP_FOLDER
 from environment.provision.setup import SPEECH_TOOLS, STREAM_TOOLS, ensure_host_tools
+from environment.provision.sizes import image_table
 from environment.provision.wheelhouse import LABEL as WHEELS_LABEL
 from environment.provision.workbench import (
     TESTED_PROFILES,
@@ -54,10 +55,14 @@ def setup(progress: Progress, purpose: str) -> int:
     return 0
 
 
-def images(progress: Progress) -> int:
-    """Pull or build the images, and print what the containers will be made of."""
+def images(progress: Progress, *, sizes: bool = False) -> int:
+    """Pull or build the images, and print what the containers will be made of.
+
+    With `sizes`: how large the services' images are, part by part.
+    """
     settings = load_settings()
-    found = ensure_images(ensure_engine(progress), settings, progress)
+    client = ensure_engine(progress)
+    found = ensure_images(client, settings, progress)
     for name, reference in (
         ("base", found.base),
         ("media server", found.media_server),
@@ -65,6 +70,8 @@ def images(progress: Progress) -> int:
         ("sts-service", found.sts_service),
     ):
         print(f"{name:<14} {reference}")
+    for reference in (found.media_service, found.sts_service) if sizes else ():
+        print(f"\n{image_table(client, reference)}")
     return 0
 
 

@@ -111,7 +111,8 @@ def _created(client: docker.DockerClient, errand: Errand, owner: Owner) -> Conta
         user=errand.user,
         working_dir=errand.working_dir,
         network_mode="host" if errand.on_host_network else "none",
-        # The command must not be the first process: that one ignores signals it does not know.
+        # The engine's own init reaps what the command leaves; an image's would be the second.
+        entrypoint=[""],
         init=True,
         mounts=[
             *(Mount(inside, volume, type="volume") for volume, inside in errand.volumes.items()),

@@ -35,6 +35,11 @@ LABEL: Final = "dubspec.wheels"
 _OUT: Final = "/wheels"
 # PEP 517 for all, since old packages without it would need more in the environment of pip.
 _PIP: Final = f"/pip/bin/pip wheel --progress-bar off --no-deps --use-pep517 --wheel-dir {_OUT}"
+# All pinned packages have wheels for x86-64; a few have to be compiled for others.
+_COMPILERS: Final = (
+    '[ "$(uname -m)" != x86_64 ] && apt-get update'
+    " && apt-get install --yes --no-install-recommends gcc g++ python3-dev"
+)
 _TAIL_LINES: Final = 12
 _DOWNLOAD: Final = re.compile(r"Downloading (\S+/)?(?P<name>[^-\s]+)-\S+ \((?P<mb>[\d.]+) MB\)")
 _LARGE_MB: Final = 10.0
@@ -92,7 +97,7 @@ def script_for(pins: Pins) -> str:
         lines.append(f"{_PIP} {local}")
     public = " ".join(shlex.quote(str(pin)) for pin in pins.pins if not pin.is_local)
     if public:
-        lines.append(f"{_PIP} {public}")
+        lines.append(f"{_PIP} {public} || {{ {_COMPILERS} && {_PIP} {public}; }}")
     return "\n".join(lines)
 
 
