@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import behave
 
 if TYPE_CHECKING:
+    from behave.model import Scenario
+
     from environment.session import ScenarioRun, Session
 
 Step = TypeVar("Step", bound=Callable[..., None])
 
 
 class Context(Protocol):
-    """What a step may use of behave's context: the session, the scenario's run, its payload."""
+    """What a step may use of behave's context: session and run, the scenario, its payload."""
 
     session: Session
     run: ScenarioRun
+    scenario: Scenario
     table: Any
     text: str | None
 

@@ -16,8 +16,14 @@ from environment.proofs.speech_proofs import (
     prove_another_voice,
     prove_dubs_say_their_translation,
 )
+from environment.proofs.witness_proofs import (
+    prove_same_translation,
+    prove_same_voice,
+    prove_same_words_heard,
+)
 from environment.runs.exchange import cut_speech, exchange, silence
 from environment.runs.wire_client import WireClient
+from environment.runs.witness import take_statement
 from environment.vocabulary import Context, given, then, when
 
 COUNTING = "30s-english-counting.mp4"
@@ -93,6 +99,37 @@ def words_wrong_at_most(context: Context, pocket: float, embedded: float) -> Non
 def engines_named(context: Context) -> None:
     """Compare the names with those of /health."""
     prove_named(context.run.notes["exchange"], context.session.system().sts)
+
+
+@when("the engines that it names are asked without it")
+def engines_asked(context: Context) -> None:
+    """Run their libraries in a container of sts-service's image, on the same fragments."""
+    session, notes = context.session, context.run.notes
+    notes["statement"] = take_statement(
+        notes["exchange"],
+        session.system().sts,
+        session.stack().sts_service.image,
+        session.settings,
+        session.progress,
+    )
+
+
+@then("they hear the same words")
+def same_words_heard(context: Context) -> None:
+    """Compare the transcripts."""
+    prove_same_words_heard(context.run.notes["exchange"], context.run.notes["statement"])
+
+
+@then("they translate them in the same way")
+def same_translation(context: Context) -> None:
+    """Compare the translations of the same transcripts."""
+    prove_same_translation(context.run.notes["exchange"], context.run.notes["statement"])
+
+
+@then("they say the translations in the same voice")
+def same_voice(context: Context) -> None:
+    """Compare the dubs with the named voice's own rendering of the same translations."""
+    prove_same_voice(context.run.notes["exchange"], context.run.notes["statement"])
 
 
 @then("it is a success without a word, and quiet sound of the same length")

@@ -1,0 +1,101 @@
+"""Another engine than the one that is named is noticed by what it hears, writes and sounds like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from environment.expectations import ExpectationFailed
+from environment.measuring.sound import AudioTrack, Samples
+from environment.proofs.witness_proofs import (
+    prove_same_translation,
+    prove_same_voice,
+    prove_same_words_heard,
+)
+from environment.runs.exchange import Exchange
+from environment.runs.witness import Statement, model_path
+from tests.measuring.making import RATE_HZ, silence
+
+LENGTH_S = 6
+
+
+def exchange(dubs: list[Samples], **said: str) -> Exchange:
+    texts: dict[str, Any] = {"transcript": "twenty one", "translated_text": "Veintiuno."} | said
+    fragments = tuple(
+        SimpleNamespace(sequence_number=number, dubbed_audio=dub, **texts)
+        for number, dub in enumerate(dubs)
+    )
+    return cast("Exchange", SimpleNamespace(fragments=fragments, folder=Path()))
+
+
+def witnessed(
+    spoken: list[Samples], heard: str = "Twenty-one", said: str = "veintiuno"
+) -> Statement:
+    tracks = tuple(AudioTrack(samples, 0.0, RATE_HZ) for samples in spoken)
+    return Statement((heard,) * len(tracks), (said,) * len(tracks), tracks)
+
+
+@pytest.fixture(scope="module")
+def dubs(spanish: Samples) -> list[Samples]:
+    return np.split(spanish[: 3 * LENGTH_S * RATE_HZ], 3)
+
+
+@pytest.fixture(scope="module")
+def english(said: AudioTrack) -> list[Samples]:
+    return [said.cut(at, LENGTH_S) for at in (0, 6, 12)]
+
+
+def test_the_same_words_in_another_spelling_are_the_same(dubs: list[Samples]) -> None:
+    prove_same_words_heard(exchange(dubs), witnessed(dubs))
+    prove_same_translation(exchange(dubs), witnessed(dubs))
+
+
+def test_other_words_are_refused(dubs: list[Samples]) -> None:
+    with pytest.raises(ExpectationFailed, match="'twenty one', by itself 'twenty'"):
+        prove_same_words_heard(exchange(dubs), witnessed(dubs, heard="twenty"))
+    with pytest.raises(ExpectationFailed, match="by itself 'veintiún'"):
+        prove_same_translation(exchange(dubs), witnessed(dubs, said="veintiún"))
+
+
+def test_the_same_voice_is_known_wherever_and_however_loud_it_speaks(dubs: list[Samples]) -> None:
+    alone = [np.concatenate([silence(0.3), dub / np.float32(3)]) for dub in dubs]
+
+    prove_same_voice(exchange(dubs), witnessed(alone))
+
+
+def test_another_voice_is_refused(dubs: list[Samples], english: list[Samples]) -> None:
+    with pytest.raises(ExpectationFailed, match="fragment 0: "):
+        prove_same_voice(exchange(dubs), witnessed(english))
+
+
+def test_the_voice_at_another_pace_is_refused(dubs: list[Samples]) -> None:
+    slow = [np.repeat(dub, 2)[: LENGTH_S * RATE_HZ] for dub in dubs]
+
+    with pytest.raises(ExpectationFailed, match="by itself"):
+        prove_same_voice(exchange(dubs), witnessed(slow))
+
+
+def test_too_few_to_compare_prove_nothing(dubs: list[Samples]) -> None:
+    longer = [np.tile(dub, 2) for dub in dubs]
+
+    with pytest.raises(ExpectationFailed, match="0 dubs that can be compared"):
+        prove_same_voice(exchange(dubs), witnessed(longer))
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "path"),
+    [
+        ("whisper", "pocket/whisper-en@1a2b3c4d", "/opt/models/pocket/whisper-en.pt"),
+        ("marian", "pocket/marian-en-es@1a2b3c4d", "/opt/models/pocket/marian-en-es"),
+        ("coqui", "tts_models/es/css10/vits@1a2b3c4d", "/models/coqui/tts_models--es--css10--vits"),
+        ("whisper", "small@1a2b3c4d", "/models/whisper/small.pt"),
+        ("pocketsphinx", "en-us", "en-us"),
+        ("espeak", "es", "es"),
+    ],
+)
+def test_a_model_is_where_the_service_has_it(engine: str, model: str, path: str) -> None:
+    assert model_path(engine, model) == path
