@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from environment.expectations import expect
 from environment.proofs.exchange_proofs import (
     COUNTING_TOLERANCE,
     prove_answered,
@@ -21,6 +22,7 @@ from environment.proofs.witness_proofs import (
     prove_same_voice,
     prove_same_words_heard,
 )
+from environment.runs.engine_contract import RESULTS, run_contract
 from environment.runs.exchange import cut_speech, exchange, silence
 from environment.runs.wire_client import WireClient
 from environment.runs.witness import take_statement
@@ -130,6 +132,27 @@ def same_translation(context: Context) -> None:
 def same_voice(context: Context) -> None:
     """Compare the dubs with the named voice's own rendering of the same translations."""
     prove_same_voice(context.run.notes["exchange"], context.run.notes["statement"])
+
+
+@when("the contract tests run against the engines of the profile {profile}")
+def contract_tested(context: Context, profile: str) -> None:
+    """Run tests/engines in the workbench, where the engines' packages are."""
+    session = context.session
+    context.run.notes["contract"] = run_contract(session.settings, profile, session.progress)
+
+
+@then("all of them passed, and none was left out")
+def contract_kept(context: Context) -> None:
+    """Look at the outcome and at the results."""
+    ran = context.run.notes["contract"]
+    expect(
+        ran.status == 0 and ran.tally.passed and not ran.tally.failed and not ran.tally.skipped,
+        expected=f"every test of tests/engines passed with the engines of {ran.profile}",
+        seen=f"{ran.tally}, exit status {ran.status}: {ran.tail[-1500:]}",
+        evidence=RESULTS,
+        hint=f'`make engines ARGS="-x"` runs them for {ran.profile} and the other profile.',
+    )
+    context.session.log_event("engines_tested", profile=ran.profile, result=str(ran.tally))
 
 
 @then("it is a success without a word, and quiet sound of the same length")
