@@ -5,11 +5,14 @@ from typing import Final
 from tests.mutants.mutant import Edit, Mutant
 
 _US2: Final = "features/production/us2_full_pipeline.feature"
+_US4: Final = "features/production/us4_real_speech_processing.feature"
+_ENGINES: Final = "features/production/speech_engines.feature"
 _CLEAN_UP: Final = "features/production/clean_up.feature"
 _DUBBING: Final = "services/media-service/media_service/segment_dubbing.py"
 _EGRESS: Final = "services/media-service/media_service/worker/egress.py"
 _OUTPUT: Final = "services/media-service/media_service/worker/output.py"
 _STS_PIPELINE: Final = "services/sts-service/sts_service/pipeline.py"
+_REGISTRY: Final = "services/sts-service/sts_service/engines/registry.py"
 
 _SEGMENTS: Final = "six seconds of audio make a segment for STS"
 _SPANISH: Final = "each fragment comes back as Spanish speech"
@@ -17,16 +20,16 @@ _SYNC: Final = "dubbed sound and untouched picture stay together"
 _WHOLE: Final = "the whole clip comes out, segment by segment"
 _PLAYS: Final = "the output plays and is dubbed"
 _CLEAN_END: Final = "a run whose scenario fails"
+_NUMBERS: Final = "spoken numbers come back as Spanish speech"
+_NAMED: Final = "the named engines, asked by themselves, give the same"
 
-_DUBBED_OUTCOME: Final = (
-    "    return Outcome(transcript, translated, to_pcm(dubbed, channels=job.channels), stage_ms)\n"
-)
+_DUB: Final = "        to_pcm(dubbed, channels=job.channels),\n"
 
 UNHARMED: Final = Mutant(
     name="unharmed",
     story="nothing is sabotaged",
     edits=(),
-    behave=(_US2, _CLEAN_UP),
+    behave=(_US2, _US4, _ENGINES, _CLEAN_UP, "--tags=not @slow"),
     red=(),
 )
 
@@ -34,13 +37,7 @@ MUTANTS: Final = (
     Mutant(
         name="original-returned",
         story="sts-service returns the original audio as the dub",
-        edits=(
-            Edit(
-                _STS_PIPELINE,
-                _DUBBED_OUTCOME,
-                "    return Outcome(transcript, translated, job.pcm, stage_ms)\n",
-            ),
-        ),
+        edits=(Edit(_STS_PIPELINE, _DUB, "        job.pcm,\n"),),
         behave=(_US2,),
         red=(_SPANISH, _PLAYS),
     ),
@@ -88,7 +85,11 @@ MUTANTS: Final = (
         name="transcript-empty",
         story="sts-service returns dubs without their transcripts",
         edits=(
-            Edit(_STS_PIPELINE, _DUBBED_OUTCOME, _DUBBED_OUTCOME.replace("transcript,", '"",')),
+            Edit(
+                _STS_PIPELINE,
+                "        transcript,\n        translated,\n" + _DUB,
+                '        "",\n        translated,\n' + _DUB,
+            ),
         ),
         behave=(_US2,),
         # Without a word media-service takes it for music, and lets the original pass.
@@ -139,6 +140,59 @@ MUTANTS: Final = (
         ),
         behave=(_US2,),
         red=(_SPANISH,),
+    ),
+    Mutant(
+        name="english-left",
+        story="the first word of each translation stays English",
+        edits=(
+            Edit(
+                _STS_PIPELINE,
+                "        translated, stage_ms[stage] = said.value, said.elapsed_ms\n",
+                "        left = transcript.split()[:1] + said.value.split()[1:]\n"
+                '        translated, stage_ms[stage] = " ".join(left), said.elapsed_ms\n',
+            ),
+        ),
+        behave=(_US2, _US4),
+        red=(_WHOLE, _NUMBERS),
+    ),
+    Mutant(
+        name="silence-returned",
+        story="sts-service returns silence as the dub",
+        edits=(Edit(_STS_PIPELINE, _DUB, "        bytes(len(job.pcm)),\n"),),
+        behave=(_US2, _US4),
+        red=(_SPANISH, _SYNC, _PLAYS, _NUMBERS),
+    ),
+    Mutant(
+        name="voice-swapped",
+        story="eSpeak speaks under the name of Coqui TTS and its model",
+        edits=(
+            Edit(
+                _REGISTRY,
+                "    tts = load_engine(Stage.TTS, selection.tts, selection.options)\n",
+                "    named = load_engine(Stage.TTS, selection.tts, selection.options)\n"
+                '    tts = load_engine(Stage.TTS, Choice("espeak"), selection.options)\n'
+                "    tts.name, tts.model = named.name, named.model\n",
+            ),
+        ),
+        behave=(_ENGINES, "--tags=not @slow"),
+        red=(_NAMED,),
+        profile="pocket",
+    ),
+    Mutant(
+        name="ears-swapped",
+        story="PocketSphinx listens under the name of Whisper and its model",
+        edits=(
+            Edit(
+                _REGISTRY,
+                "    asr = load_engine(Stage.ASR, selection.asr, selection.options)\n",
+                "    named = load_engine(Stage.ASR, selection.asr, selection.options)\n"
+                '    asr = load_engine(Stage.ASR, Choice("pocketsphinx"), selection.options)\n'
+                "    asr.name, asr.model = named.name, named.model\n",
+            ),
+        ),
+        behave=(_ENGINES, "--tags=not @slow"),
+        red=(_NAMED,),
+        profile="pocket",
     ),
     Mutant(
         name="original-under-the-dub",

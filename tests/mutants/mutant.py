@@ -35,7 +35,8 @@ class Mutant:
     """One sabotage.
 
     ``red`` are the names of the scenarios that must fail, and no others may. ``behave`` are
-    behave's arguments that select what is run.
+    behave's arguments that select what is run; ``profile`` is the engines' for that, by default
+    the suite's own.
     """
 
     name: str
@@ -43,3 +44,4 @@ class Mutant:
     edits: tuple[Edit, ...]
     behave: tuple[str, ...]
     red: tuple[str, ...]
+    profile: str | None = None

@@ -108,6 +108,8 @@ def run_suite(folder: Path, mutant: Mutant, log: Path) -> tuple[int, list[dict[s
         "E2E_ARTIFACTS": str(log.with_suffix("")),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if mutant.profile is not None:
+        environment["STS_PROFILE"] = mutant.profile
     command = [sys.executable, "-m", "behave", *mutant.behave]
     command += ["-f", "json", "-o", str(report), "-f", "plain"]
     with log.open("wb") as output:
