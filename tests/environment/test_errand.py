@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from environment.errors import ContainerFailed, WaitTimeout
+from environment.console import Progress
+from environment.errors import ContainerFailed, ImageUnavailable, WaitTimeout
 from environment.provision import workbench
 from environment.provision.errand import Errand, Outcome, packed, run_errand
+from environment.provision.pip_config import CA_IN_CONTAINER as CA
+from environment.provision.pip_config import PipConfig
+from environment.settings import Settings
 from environment.stack.ownership import RUN_LABEL, Owner
 
 ERRAND = Errand("test", "dubspec/workbench:1", ("pytest", "-x"), timeout_s=5.0)
@@ -167,3 +171,34 @@ def test_training_keeps_its_work_in_a_volume_and_its_results_in_the_repository(
     (mount,) = engine.created[0]["mounts"]
     assert (mount["Source"], mount["Target"]) == ("dubspec-training", "/work/.training")
     assert (tmp_path / "fixtures/models/manifest.json").read_bytes() == b"{}"
+
+
+def test_models_are_pulled_into_the_named_volume_with_the_hosts_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    way_out = PipConfig({"PIP_INDEX_URL": "x", "https_proxy": "proxy:1"}, {CA: b"certificates"})
+    monkeypatch.setattr(workbench, "ensure_base", lambda *_arguments: None)
+    monkeypatch.setattr(workbench, "ensure_built", lambda *_arguments: "dubspec/sts-service:1")
+    monkeypatch.setattr(workbench, "read_pip_config", lambda: way_out)
+    engine: Any = Engine()
+    settings = Settings(_env_file=None, e2e_models_volume="mine", asr_model="tiny")
+    workbench.pull_models(engine, settings, Progress(io.StringIO()), brought=tmp_path, tell=len)
+    (made,) = engine.created
+    assert made["command"][-3:] == ["pull", "--from", "/bring"]
+    assert made["network_mode"] == "host"
+    assert made["environment"]["https_proxy"] == "proxy:1"
+    assert made["environment"]["ASR_MODEL"] == "tiny"
+    assert made["environment"]["HF_HUB_OFFLINE"] == "0"
+    assert "PIP_INDEX_URL" not in made["environment"]
+    assert engine.handed_in[CA] == b"certificates"
+    volume, folder = made["mounts"]
+    assert (volume["Source"], volume["Target"]) == ("mine", "/models")
+    assert (folder["Source"], folder["ReadOnly"]) == (str(tmp_path), True)
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    engine: Any = Engine()
+    with pytest.raises(ImageUnavailable, match=r"no folder .* Remedy: make pull-models FROM="):
+        workbench.pull_models(
+            engine, Settings(_env_file=None), Progress(), brought=tmp_path / "nowhere"
+        )
