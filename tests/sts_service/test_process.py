@@ -84,7 +84,7 @@ def wait_healthy(url: str) -> None:
         try:
             if requests.get(f"{url}/health", timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass
         time.sleep(0.05)
     raise AssertionError("the service is not healthy after 30 s")

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     max_streams: int = Field(default=50, ge=1)
     processing_timeout: float = Field(default=30.0, gt=0)
     """Seconds that a worker has for one fragment."""
-    load_timeout: float = Field(default=60.0, gt=0)
+    load_timeout: float = Field(default=180.0, gt=0)
     """Seconds that a worker has to load its models."""
     shutdown_grace: float = Field(default=6.0, ge=0)
     """Seconds that fragments in hand have to finish after SIGTERM; engines kill after 10."""

@@ -140,6 +140,14 @@ def available(stage: Stage) -> list[str]:
     return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
+def modules(selection: Selection) -> list[str]:
+    """Return the modules that the engines are in; importing them imports their libraries."""
+    chosen = ((stage, choice.provider) for stage, choice in selection.choices().items())
+    return [
+        _module(stage, name) for stage, name in chosen if "." in name or name in available(stage)
+    ]
+
+
 def load(selection: Selection) -> Engines:
     """Load all three engines; ``EngineLoadError`` says what is missing."""
     asr = load_engine(Stage.ASR, selection.asr, selection.options)
@@ -182,15 +190,11 @@ def describe(selection: Selection, loaded: Engines) -> EngineInfo:
 def load_engine(stage: Stage, choice: Choice, options: EngineOptions) -> object:
     """Load one stage's engine; ``EngineLoadError``, in one line, says why it cannot be."""
     name = choice.provider
-    if "." in name:
-        module_name = name
-    elif name in available(stage):
-        module_name = f"{engines.__name__}.{stage.value}_{name}"
-    else:
+    if "." not in name and name not in available(stage):
         known = ", ".join(available(stage))
         raise EngineLoadError(f"no {stage.value} engine is called {name}; there are: {known}")
     try:
-        constructor: _Constructor = import_module(module_name).Engine
+        constructor: _Constructor = import_module(_module(stage, name)).Engine
         return constructor(replace(options, model=choice.model))
     except EngineLoadError:
         raise
@@ -198,3 +202,7 @@ def load_engine(stage: Stage, choice: Choice, options: EngineOptions) -> object:
         what = f"{stage.value} engine {name}" + (f" with {choice.model}" if choice.model else "")
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise EngineLoadError(f"{what} cannot be loaded: {reason}") from error
+
+
+def _module(stage: Stage, provider: str) -> str:
+    return provider if "." in provider else f"{engines.__name__}.{stage.value}_{provider}"
