@@ -77,8 +77,7 @@ def test_a_scene_keeps_its_bounds(bank: Path, longest_s: float) -> None:
 def test_a_scene_tells_what_is_said_in_it(bank: Path) -> None:
     for scene in draw(bank, 0.0, 6.9):
         assert scene.units
-        single = [span.unit for span in scene.spans if span.unit is not None]
-        assert set(single) <= set(scene.units)
+        assert scene.units == tuple(unit for span in scene.spans for unit in span.units)
 
 
 def test_strange_scenes_say_nothing(bank: Path) -> None:
