@@ -222,14 +222,24 @@ def _build(
         )
         for event in events:
             _follow(event, tail, step)
-        # The classic builder keeps the stages before the last, with all that was left out.
-        client.images.prune(filters={"dangling": True, "label": [f"{STAGE_LABEL}={stage}"]})
     except (DockerException, requests.RequestException, BuildStopped) as error:
         raise ImageUnavailable(
             f"{tag} cannot be built: {error}\n" + "\n".join(f"  {line}" for line in tail) + "\n",
             remedy=f"correct {source.dockerfile} or what it installs; where a download failed, "
             "run this again.",
         ) from error
+    _forget_stages(client, stage, step)
+
+
+def _forget_stages(client: docker.DockerClient, stage: str, step: Step) -> None:
+    """Remove the stages before the last, which the classic builder keeps with all they left out.
+
+    The image stands already, so a busy engine is no failure: the next build tries again.
+    """
+    try:
+        client.images.prune(filters={"dangling": True, "label": [f"{STAGE_LABEL}={stage}"]})
+    except (DockerException, requests.RequestException) as error:
+        step.note(f"its first stage stays for now: {error}")
 
 
 class BuildStopped(Exception):  # noqa: N818 - the engine's word, wrapped where it is met

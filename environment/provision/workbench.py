@@ -176,6 +176,8 @@ def pull_models(
             name="pull-models",
             image=image,
             command=(
+                # Downloads of a gigabyte may show how far they are.
+                *("env", "-u", "HF_HUB_DISABLE_PROGRESS_BARS"),
                 *("python3", "-m", "sts_service.models", "pull"),
                 *(("--from", inside) if brought is not None else ()),
             ),
@@ -184,8 +186,8 @@ def pull_models(
                 **{name: value for name, value in pip.environment.items() if "PIP" not in name},
                 "HF_HUB_OFFLINE": "0",
                 "TRANSFORMERS_OFFLINE": "0",
-                "HF_HUB_DISABLE_PROGRESS_BARS": "0",
                 "STS_PROFILE": "neural",
+                "STS_MODELS_VOLUME": settings.e2e_models_volume,
                 **{name: value for name, value in chosen.items() if value},
             },
             files=pip.files,

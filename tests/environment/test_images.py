@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from environment.console import Progress
 from environment.errors import ImageUnavailable
@@ -124,6 +125,16 @@ def test_the_stages_of_a_build_do_not_stay() -> None:
     assert len(stages) == len(engine.builds)
     assert {f["label"][0] for f in engine.pruned} == {f"dubspec.stage={s}" for s in stages}
     assert all(filters["dangling"] for filters in engine.pruned)
+
+
+def test_stages_that_cannot_be_removed_now_fail_no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine(OFFICIAL_BASE)
+
+    def busy(**_options: object) -> None:
+        raise requests.ReadTimeout("read timeout=60")
+
+    monkeypatch.setattr(engine.images, "prune", busy)
+    assert ensure(engine).sts_service in engine.images_by_name
 
 
 def test_a_change_of_code_sends_no_wheels(checkout: Path) -> None:
