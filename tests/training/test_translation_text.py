@@ -12,6 +12,7 @@ from fixtures.training.translation_text import (
     is_held_out,
     is_plain,
     known_pair,
+    misheard_pair,
     sequence,
     spellings,
     strange_pair,
@@ -96,6 +97,21 @@ def test_sequences_are_as_long_as_asked() -> None:
     assert sizes == set(range(1, 13))
 
 
-def test_spellings_hold_every_word_of_the_world() -> None:
-    words = {word for unit in UNITS for word in (unit.english + " " + unit.spanish).split()}
-    assert words <= set(spellings())
+def test_a_unit_is_written_in_more_than_one_way() -> None:
+    assert spellings("twenty one") == {
+        "twenty one",
+        "Twenty one",
+        "twenty-one",
+        "Twenty-one",
+        "21",
+    }
+    assert "my sister lives in London" in spellings("my sister lives in london")
+
+
+def test_a_misheard_phrase_keeps_its_translation() -> None:
+    rng = random.Random(9)
+    spanish = {unit.spanish for unit in UNITS}
+    for _ in range(50):
+        pair = misheard_pair(rng)
+        assert any(text in pair.spanish for text in spanish)
+        assert pair.english

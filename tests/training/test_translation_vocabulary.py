@@ -9,9 +9,12 @@ def test_no_piece_is_there_twice() -> None:
     assert len(names) == len(set(names))
 
 
-def test_words_of_the_world_are_whole_and_win_over_their_letters() -> None:
+def test_units_win_over_their_words_and_words_over_their_letters() -> None:
     scores = dict(pieces())
     for unit in UNITS:
-        for word in (*unit.english.split(), *unit.spanish.split()):
-            letters = scores[BOUNDARY] + sum(scores[letter] for letter in word)
-            assert scores[BOUNDARY + word] > letters
+        for text in (unit.english, unit.spanish):
+            whole = scores[BOUNDARY + text.replace(" ", BOUNDARY)]
+            words = [scores[BOUNDARY + word] for word in text.split()]
+            letters = [scores[BOUNDARY] + sum(map(scores.__getitem__, w)) for w in text.split()]
+            assert whole >= sum(words)
+            assert all(word > spelt for word, spelt in zip(words, letters, strict=True))
