@@ -21,6 +21,10 @@ from tests.sts_service.probe import Probe, fragment, init
 from tests.sts_service.sounds import noise, spoken
 
 ROOT = Path(__file__).parents[2]
+HEALTHY_TIMEOUT_S = 120
+"""Its processes start side by side; a machine that is busy with other things takes its time."""
+pytestmark = pytest.mark.timeout(200)
+
 MODULE = [sys.executable, "-m", "sts_service"]
 
 
@@ -46,7 +50,7 @@ class Started:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def end(self, timeout_s: float = 20) -> str:
+    def end(self, timeout_s: float = 60) -> str:
         """Wait for the process to end by itself; return its output."""
         output, _ = self.process.communicate(timeout=timeout_s)
         return output
@@ -79,7 +83,7 @@ def started() -> Iterator[dict[str, Started]]:
 
 
 def wait_healthy(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + HEALTHY_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
             if requests.get(f"{url}/health", timeout=2).ok:
@@ -87,7 +91,7 @@ def wait_healthy(url: str) -> None:
         except requests.RequestException:
             pass
         time.sleep(0.05)
-    raise AssertionError("the service is not healthy after 30 s")
+    raise AssertionError(f"the service is not healthy after {HEALTHY_TIMEOUT_S} s")
 
 
 async def test_sigterm_answers_the_fragment_in_hand_and_exits_0(
@@ -126,7 +130,7 @@ async def test_sigterm_does_not_wait_beyond_the_grace(started: dict[str, Started
 
 def test_a_port_that_is_taken_is_an_error_and_status_1(started: dict[str, Started]) -> None:
     process = started["port taken"].process
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "service_failed" in output
     assert "address already in use" in output
@@ -135,7 +139,7 @@ def test_a_port_that_is_taken_is_an_error_and_status_1(started: dict[str, Starte
 
 def test_an_unknown_engine_is_an_error_and_status_1(started: dict[str, Started]) -> None:
     process = started["unknown engine"].process
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "no asr engine is called clairvoyant" in output
     assert "Traceback" not in output + errors
@@ -148,7 +152,7 @@ def test_a_bad_variable_is_one_line_and_status_2() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

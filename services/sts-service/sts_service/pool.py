@@ -14,14 +14,10 @@ from pebble import CONSTS, ProcessExpired, ProcessPool
 from services.contracts import ErrorCode
 from sts_service import worker
 from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import EngineInfo, Selection, modules
+from sts_service.engines.registry import EngineInfo, Selection
 from sts_service.job import Failure, FragmentJob, Outcome
 
 _log = structlog.get_logger()
-
-# Its server imports the engines' libraries once; the workers share that memory, and one that has
-# to be replaced is back in a moment.
-_CONTEXT = get_context("forkserver")
 
 # Inside an engine's native code a process does not hear SIGTERM: do not wait long before SIGKILL.
 CONSTS.term_timeout = 0.5
@@ -73,7 +69,6 @@ class WorkerPool:
     def __init__(
         self, selection: Selection, *, size: int, load_timeout_s: float, log_level: str = "INFO"
     ) -> None:
-        _CONTEXT.set_forkserver_preload(modules(selection))
         self._slots = [_Slot(selection, load_timeout_s, log_level) for _ in range(size)]
         self._free: deque[_Slot] = deque()
         self._changed = asyncio.Condition()
@@ -171,7 +166,7 @@ class _Slot:
             max_workers=1,
             initializer=worker.prepare,
             initargs=(self._selection, self._log_level),
-            context=_CONTEXT,
+            context=get_context("spawn"),
         )
 
     async def load(self) -> EngineInfo:

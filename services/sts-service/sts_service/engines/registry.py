@@ -140,14 +140,6 @@ def available(stage: Stage) -> list[str]:
     return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
-def modules(selection: Selection) -> list[str]:
-    """Return the modules that the engines are in; importing them imports their libraries."""
-    chosen = ((stage, choice.provider) for stage, choice in selection.choices().items())
-    return [
-        _module(stage, name) for stage, name in chosen if "." in name or name in available(stage)
-    ]
-
-
 def load(selection: Selection) -> Engines:
     """Load all three engines; ``EngineLoadError`` says what is missing."""
     asr = load_engine(Stage.ASR, selection.asr, selection.options)
