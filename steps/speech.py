@@ -8,6 +8,7 @@ from environment.proofs.exchange_proofs import (
     prove_answered,
     prove_equivalent,
     prove_fitted,
+    prove_in_time,
     prove_named,
     prove_nothing_said,
     prove_says,
@@ -62,6 +63,7 @@ def processes(context: Context, source: str, target: str) -> None:
             client, speech, stream_id, context.run.artifacts / "speech", settings.timeout
         )
     prove_answered(notes["exchange"], len(speech.sounds))
+    prove_in_time(notes["exchange"])
 
 
 @then("transcript is accurate")

@@ -38,18 +38,27 @@ def prove_says(clip: Path, text: str) -> None:
 
 
 def prove_answered(exchange: Exchange, count: int) -> None:
-    """Each fragment was answered once, in order, as the contract has it, in time (FR-033)."""
+    """Each fragment was answered once, in order, as the contract has it (FR-033)."""
     answers = [(result["sequence_number"], result["status"]) for result in exchange.results]
-    late = [f.round_trip_s for f in exchange.fragments if (f.round_trip_s or 0) > FRAGMENT_LIMIT_S]
     expect(
-        answers == [(number, "success") for number in range(count)]
-        and not exchange.violations
-        and not late,
-        expected=f"{count} results with status success, in order, each within "
-        f"{FRAGMENT_LIMIT_S:g} s, every event as the contract has it",
-        seen=(answers, exchange.violations, late),
+        answers == [(number, "success") for number in range(count)] and not exchange.violations,
+        expected=f"{count} results with status success, in order, every event as the contract "
+        "has it",
+        seen=(answers, exchange.violations),
         evidence=exchange.folder / "events.jsonl",
         hint="sts-service's log tells why a fragment failed.",
+    )
+
+
+def prove_in_time(exchange: Exchange) -> None:
+    """Each fragment was answered within US4's bound."""
+    times_s = [fragment.round_trip_s for fragment in exchange.fragments]
+    expect(
+        all(time_s is not None and time_s <= FRAGMENT_LIMIT_S for time_s in times_s),
+        expected=f"each result within {FRAGMENT_LIMIT_S:g} s",
+        seen=[None if time_s is None else f"{time_s:.1f} s" for time_s in times_s],
+        evidence=exchange.folder / "run.json",
+        hint="stage_timings in events.jsonl; a busy machine, or too many workers for its cores.",
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,19 @@ def test_every_fragment_and_its_answer_are_kept(tmp_path: Path) -> None:
         *(f"fragment-{number}-{kind}.wav" for number in (0, 1) for kind in ("source", "dubbed")),
     }
     exchange_proofs.prove_answered(made, 2)
+    exchange_proofs.prove_in_time(made)
     exchange_proofs.prove_named(made, HEALTH)
     with pytest.raises(ExpectationFailed, match="3 results"):
         exchange_proofs.prove_answered(made, 3)
+
+
+def test_a_late_answer_is_noticed(tmp_path: Path, one_fragment: Speech) -> None:
+    made = exchanged(tmp_path, one_fragment)
+    (fragment,) = made.fragments
+    late = replace(fragment, processed_seen_at=fragment.sent_seen_at + 15.1)
+
+    with pytest.raises(ExpectationFailed, match=r"15\.1 s"):
+        exchange_proofs.prove_in_time(replace(made, fragments=(late,)))
 
 
 def test_a_refusal_is_not_waited_out(tmp_path: Path, one_fragment: Speech) -> None:
