@@ -21,6 +21,7 @@ import numpy as np
 
 RATE_HZ = 16_000
 TIMEOUT_S = 60
+ESPEAK_WORDS_PER_MINUTE = 150
 
 Sounds = list[Any]
 
@@ -95,10 +96,11 @@ def speak_with_coqui(folder: str, texts: list[str], into: Path) -> None:
 
 
 def speak_with_espeak(voice: str, texts: list[str], into: Path) -> None:
-    """Speak with eSpeak NG's own program."""
+    """Speak with eSpeak NG's own program, at the pace that sts-service asks of it."""
     for number, text in enumerate(texts):
         sound = str(into / f"{number}.wav")
-        command = ["espeak-ng", "-v", voice, "-w", sound, "--", text]
+        pace = ["-s", str(ESPEAK_WORDS_PER_MINUTE)]
+        command = ["espeak-ng", "-v", voice, *pace, "-w", sound, "--", text]
         subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
 
 
