@@ -59,7 +59,7 @@ def prove_same_translation(exchange: Exchange, statement: Statement) -> None:
 def prove_same_voice(exchange: Exchange, statement: Statement) -> None:
     """The dubs sound as the named voice does when it says the same (FR-032).
 
-    The same voice saying the same has a log-mel similarity of 0.93 to 0.98, eSpeak's against
+    The same voice saying the same has a log-mel similarity of 0.93 to 1.00, eSpeak's against
     Coqui's that learned from it 0.13 to 0.31. Where a dub was sped up to fit its segment the two
     cannot be compared.
     """
