@@ -129,7 +129,9 @@ def ensure_images(client: docker.DockerClient, settings: Settings, progress: Pro
 def ensure_built(
     client: docker.DockerClient, source: Source, base: BaseImage, progress: Progress
 ) -> str:
-    """The image of `source` with its content as tag, built on `base` if it is not there.
+    """The image of `source` with its content as tag, built if it is not there.
+
+    `base` is at the bottom of it, and its Python decides which wheels fit.
 
     Raises:
         ImageUnavailable: it cannot be built; the message carries the end of the build's output.
@@ -139,11 +141,12 @@ def ensure_built(
             f"{source.repository} cannot be built: {source.dockerfile} is not there.",
             remedy="restore it (`git status` shows what is missing).",
         )
+    under = base
     if source.stands_on is not None:
         below = ensure_built(client, source.stands_on, base, progress)
-        base = BaseImage(below, below)
+        under = BaseImage(below, below)
     snapshot = take_snapshot(source)
-    tag = f"{source.repository}:{snapshot.hash(base.id)}"
+    tag = f"{source.repository}:{snapshot.hash(under.id)}"
     if image_id(client, tag) is not None:
         return tag
     with exclusive(
@@ -154,7 +157,7 @@ def ensure_built(
         if image_id(client, tag) is None:
             wheels = ensure_wheels(client, base, source, progress)
             with progress.step(f"build {tag}") as step, snapshot.archive(wheels) as context:
-                _build(client, source, context, base, tag=tag, step=step)
+                _build(client, source, context, under, tag=tag, step=step)
             client.api.tag(tag, source.repository, "latest")
             for old in remove_superseded(client, source.repository):
                 progress.line(f"       superseded: {old}")
