@@ -117,6 +117,33 @@ def test_a_failing_recogniser_is_told_by_its_stage(engines: Engines) -> None:
     assert result.outcome.failure.stage is Stage.ASR
 
 
+@pytest.mark.parametrize(
+    ("stage", "method"),
+    [
+        (Stage.ASR, "_recognize"),
+        (Stage.TRANSLATION, "_translate"),
+        (Stage.TTS, "_synthesize"),
+    ],
+)
+def test_a_model_that_fails_inside_is_told_by_its_stage(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, stage: Stage, method: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("tensors of two sizes")
+
+    engine = {
+        Stage.ASR: engines.asr,
+        Stage.TRANSLATION: engines.translation,
+        Stage.TTS: engines.tts,
+    }[stage]
+    monkeypatch.setattr(engine, method, fails)
+    failure = dubbed(engines, counting(1, 3)).outcome.failure
+    assert failure is not None
+    assert (failure.code, failure.stage) == (ErrorCode.MODEL_ERROR, stage)
+    assert failure.message == f"{engine.name} failed: RuntimeError: tensors of two sizes"
+    assert not failure.retryable
+
+
 def test_speech_becomes_other_speech(engines: Engines) -> None:
     source = spoken("one")
     result = dubbed(engines, Mono(np.pad(source.samples, 24_000), source.rate_hz))

@@ -122,7 +122,7 @@ async def test_sigterm_does_not_wait_beyond_the_grace(started: dict[str, Started
     await probe.say("fragment:data", fragment(0, to_pcm(noise(20).samples, channels=1)))
     await probe.expect(FragmentAck, where=lambda ack: ack.status == "processing")
     service.process.send_signal(signal.SIGTERM)
-    output = await asyncio.to_thread(service.end, 5)
+    output = await asyncio.to_thread(service.end, 15)
     assert service.process.returncode == 0
     assert '"event": "fragments_given_up"' in output
     assert '"event": "service_stopped"' in output
