@@ -7,7 +7,7 @@ import pytest
 
 from services.contracts import ErrorCode, Stage
 from sts_service.audio import Mono, from_pcm, is_silent, to_pcm
-from sts_service.engines.base import EngineOptions
+from sts_service.engines.base import EngineOptions, Recognizer, Synthesizer, Translator
 from sts_service.engines.registry import Engines, Selection, describe
 from sts_service.job import FragmentJob, Outcome
 from sts_service.pipeline import dub
@@ -131,7 +131,7 @@ def test_a_model_that_fails_inside_is_told_by_its_stage(
     def fails(*_: object) -> None:
         raise RuntimeError("tensors of two sizes")
 
-    engine = {
+    engine: Recognizer | Translator | Synthesizer = {
         Stage.ASR: engines.asr,
         Stage.TRANSLATION: engines.translation,
         Stage.TTS: engines.tts,
