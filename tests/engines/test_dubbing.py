@@ -131,11 +131,12 @@ def test_a_model_that_fails_inside_is_told_by_its_stage(
     def fails(*_: object) -> None:
         raise RuntimeError("tensors of two sizes")
 
-    engine: Recognizer | Translator | Synthesizer = {
+    stages: dict[Stage, Recognizer | Translator | Synthesizer] = {
         Stage.ASR: engines.asr,
         Stage.TRANSLATION: engines.translation,
         Stage.TTS: engines.tts,
-    }[stage]
+    }
+    engine = stages[stage]
     monkeypatch.setattr(engine, method, fails)
     failure = dubbed(engines, counting(1, 3)).outcome.failure
     assert failure is not None
