@@ -11,7 +11,7 @@ import pytest
 from fixtures.training import sounds
 from fixtures.training.bank import KINDS
 from fixtures.training.codec import through_aac
-from fixtures.training.scenes import Scene, Scenery
+from fixtures.training.scenes import Scene, Scenery, Strange
 from fixtures.training.voices import RATE_HZ
 from fixtures.world import UNITS
 
@@ -62,7 +62,7 @@ def bank(tmp_path: Path) -> Path:
 
 
 def draw(bank: Path, strange_share: float, longest_s: float, count: int = 40) -> list[Scene]:
-    scenery = Scenery(bank, strange_share)
+    scenery = Scenery(bank, Strange(share=strange_share, scrambled=0.3))
     return [scenery.draw(np.random.default_rng([5, step]), longest_s) for step in range(count)]
 
 
