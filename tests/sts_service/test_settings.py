@@ -4,17 +4,17 @@ import pytest
 
 from services.contracts import Stage
 from sts_service.engines.base import EngineLoadError, EngineOptions
-from sts_service.engines.registry import Choice, available, load
+from sts_service.engines.registry import PROFILES, Choice, available, load
 from sts_service.settings import Settings, SettingsError, read_settings
 from tests.sts_service.fake_workers import FAKES
 
 
-def test_defaults_are_the_embedded_engines() -> None:
+def test_defaults_are_the_pocket_models() -> None:
     settings = Settings()
     assert settings.port == 3000
     assert settings.max_inflight == 3
-    assert settings.selection.asr == Choice("pocketsphinx")
-    assert settings.selection.profile == "embedded"
+    assert settings.selection.asr == Choice("whisper", "/opt/models/pocket/whisper-en.pt")
+    assert settings.selection.profile == "pocket"
 
 
 def test_one_stage_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_one_stage_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASR_MODEL", "")
     selection = read_settings().selection
     assert selection.tts == Choice("other", "voice")
-    assert selection.asr == Choice("pocketsphinx")
+    assert selection.asr == PROFILES["pocket"].asr
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,7 @@ def test_an_unknown_engine_is_refused_with_those_there_are(
 
 
 def test_a_wrong_kind_of_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STS_PROFILE", "embedded")
     monkeypatch.setenv("ASR_PROVIDER", "tests.sts_service.fake_tts")
     with pytest.raises(EngineLoadError, match="does not recognise"):
         load(read_settings().selection)
