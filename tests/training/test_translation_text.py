@@ -8,6 +8,7 @@ from fixtures.training.translation_text import (
     PLAIN,
     Pair,
     Style,
+    bare,
     fewest_units,
     is_held_out,
     is_plain,
@@ -97,15 +98,13 @@ def test_sequences_are_as_long_as_asked() -> None:
     assert sizes == set(range(1, 13))
 
 
-def test_a_unit_is_written_in_more_than_one_way() -> None:
-    assert spellings("twenty one") == {
-        "twenty one",
-        "Twenty one",
-        "twenty-one",
-        "Twenty-one",
-        "21",
-    }
-    assert "my sister lives in London" in spellings("my sister lives in london")
+def test_a_number_is_written_in_words_or_digits() -> None:
+    assert spellings("twenty one") == {"twenty one", "21"}
+    assert spellings("hello world") == {"hello world"}
+
+
+def test_bare_text_has_words_alone() -> None:
+    assert bare("Hola, mundo. Veinti-uno?") == "hola mundo veinti uno"
 
 
 def test_a_misheard_phrase_keeps_its_translation() -> None:
