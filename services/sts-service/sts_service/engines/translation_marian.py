@@ -45,7 +45,9 @@ class Engine(Translator):
         self._translate("hello", "", "")
 
     def _translate(self, text: str, source: str, target: str) -> str:  # noqa: ARG002 - one pair
-        return " ".join(filter(None, map(self._piece, _pieces(text))))
+        # Nothing but capitals is no way that models have seen their words written.
+        written = text.capitalize() if text.isupper() else text
+        return " ".join(filter(None, map(self._piece, _pieces(written))))
 
     def _piece(self, text: str) -> str:
         tokens = self._tokenizer([text], return_tensors="pt", truncation=True).to(self._device)
