@@ -135,7 +135,7 @@ class Settings(BaseSettings):
 
     # sts-service
     sts_profile: Literal["pocket", "embedded", "neural", "echo"] = Field(
-        "pocket", description="set of engines: pocket, embedded, neural, or echo (dubs nothing)"
+        "embedded", description="set of engines: pocket, embedded, neural, or echo (dubs nothing)"
     )
     asr_provider: str = Field("", description="recognition engine; empty: the profile's")
     translation_provider: str = Field("", description="translation engine; empty: the profile's")
