@@ -153,7 +153,7 @@ MUTANTS: Final = (
             ),
         ),
         behave=(_US2, _US4),
-        red=(_WHOLE, _NUMBERS),
+        red=(_WHOLE, _SPANISH, _NUMBERS),
     ),
     Mutant(
         name="silence-returned",
