@@ -86,7 +86,7 @@ def run_errand(
     else:
         return outcome
     finally:
-        _remove(container)
+        remove(container)
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
@@ -130,7 +130,7 @@ def _followed(container: Container, errand: Errand, tell: Callable[[bytes], obje
 
     def end() -> None:
         overdue.set()
-        _remove(container)
+        remove(container)
 
     deadline = threading.Timer(errand.timeout_s, end)
     deadline.daemon = True
@@ -172,7 +172,7 @@ def _bring_back(container: Container, inside: str, target: Path) -> None:
             unfinished.replace(target / path.name)
 
 
-def _remove(container: Container) -> None:
+def remove(container: Container) -> None:
     """Remove it; one that is gone, or going, is as good."""
     try:
         container.remove(force=True, v=True)

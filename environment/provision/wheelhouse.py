@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import shlex
@@ -25,6 +24,7 @@ from environment.console import Progress, Step
 from environment.errors import ImageUnavailable
 from environment.provision.base_image import BaseImage
 from environment.provision.build_context import Source
+from environment.provision.errand import packed, remove
 from environment.provision.locks import SETUP_FOLDER
 from environment.provision.pins import Pins, read_pins
 from environment.provision.pip_config import read_pip_config
@@ -79,7 +79,7 @@ def abandon_wheels(client: docker.DockerClient) -> None:
     for container in client.containers.list(
         all=True, filters={"label": f"{LABEL}={os.getpid()}"}, ignore_removed=True
     ):
-        _remove(container)
+        remove(container)
 
 
 def script_for(pins: Pins) -> str:
@@ -160,7 +160,7 @@ def _run_pip(
             remedy="where the engine is another machine, pip's local folders must lie there too.",
         ) from error
     try:
-        container.put_archive("/", _packed({**config.files, f"{_OUT}/.keep": b""}))
+        container.put_archive("/", packed({**config.files, f"{_OUT}/.keep": b""}))
         container.start()
         tail = _follow(container, step)
         status = int(container.wait(timeout=TIMEOUT_S)["StatusCode"])
@@ -178,7 +178,7 @@ def _run_pip(
             remedy="see the engine's log, and run this again.",
         ) from error
     finally:
-        _remove(container)
+        remove(container)
 
 
 def _follow(container: Container, step: Step) -> deque[str]:
@@ -195,17 +195,6 @@ def _follow(container: Container, step: Step) -> deque[str]:
     return tail
 
 
-def _packed(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, content in files.items():
-            info = tarfile.TarInfo(path.lstrip("/"))
-            info.size = len(content)
-            info.mode = 0o644
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 def _unpack(container: Container, target: Path) -> None:
     """Copy the wheels out of the container; only plain files, only by their last name."""
     chunks, _ = container.get_archive(_OUT)
@@ -220,12 +209,3 @@ def _unpack(container: Container, target: Path) -> None:
                 if content is not None and name.endswith(".whl"):
                     with content, (target / name).open("wb") as wheel:
                         shutil.copyfileobj(content, wheel)
-
-
-def _remove(container: Container) -> None:
-    """Remove it; one that is being removed already, by an interrupt, is as good as gone."""
-    try:
-        container.remove(force=True, v=True)
-    except APIError as error:
-        if error.status_code not in {requests.codes.not_found, requests.codes.conflict}:
-            raise

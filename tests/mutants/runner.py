@@ -59,7 +59,7 @@ class Verdict:
 
 @contextmanager
 def snapshot_of_product() -> Iterator[Path]:
-    """Give a copy of the project's files as they are now, with the wheelhouses linked in.
+    """Give a copy of the project's files as they are now.
 
     Every mutant starts from it, so that work that goes on meanwhile changes none of them.
     """
@@ -78,9 +78,6 @@ def snapshot_of_product() -> Iterator[Path]:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
-        for wheelhouse in ROOT.glob("services/**/wheelhouse"):
-            target = folder / wheelhouse.relative_to(ROOT)
-            shutil.copytree(wheelhouse, target, copy_function=_link_or_copy)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

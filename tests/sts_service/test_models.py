@@ -194,6 +194,17 @@ class TestPull:
         pulled = pull(RECOGNITION, store, brought=tmp_path / "brought", fetch=forbidden)
         assert pulled.model.path.stat().st_mode & 0o777 == 0o644
 
+    def test_a_folder_that_may_not_be_read_is_told_with_the_remedy(
+        self, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(path: Path) -> bool:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        # Whoever runs the tests as root may read everything.
+        monkeypatch.setattr(Path, "exists", refused)
+        with pytest.raises(ModelError, match=r"may not be read here; remedy: chmod -R a\+rX"):
+            pull(RECOGNITION, store, brought=tmp_path, fetch=forbidden)
+
     def test_a_folder_without_the_model_is_told_with_the_places_tried(
         self, store: Path, tmp_path: Path
     ) -> None:

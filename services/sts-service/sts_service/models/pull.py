@@ -89,10 +89,15 @@ def _find(family: Family, name: str, brought: Path) -> Path:
     """Find a model in a folder laid out as the store is, or that holds it by its last name."""
     flat, last = name.replace("/", "--") + family.suffix, name.rsplit("/", 1)[-1] + family.suffix
     places = [brought / family.place(name), brought / flat, brought / last]
-    for place in places:
-        if place.exists():
-            _check(family, name, place)
-            return place
+    try:
+        for place in places:
+            if place.exists():
+                _check(family, name, place)
+                return place
+    except PermissionError as error:
+        raise ModelError(
+            f"{error.filename} may not be read here; remedy: chmod -R a+rX the folder"
+        ) from error
     tried = ", ".join(str(place) for place in dict.fromkeys(places))
     raise ModelError(f"{name} is not in {brought}: there is none of {tried}")
 
