@@ -1,5 +1,7 @@
 """Speech recognition with OpenAI's Whisper, in any language that the checkpoint knows."""
 
+import zipfile
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -12,6 +14,9 @@ from sts_service.engines.torch_runtime import device
 from sts_service.models.store import WHISPER, resolve
 
 DEFAULT_MODEL = "small"
+NO_SPEECH_FROM = "no_speech_from"
+"""What a checkpoint may carry beside its weights: nobody speaks where Whisper thinks so at least
+this probably. Without it Whisper must also doubt its own words, as OpenAI's models need it."""
 
 
 class Engine(Recognizer):
@@ -27,6 +32,7 @@ class Engine(Recognizer):
         found = resolve(WHISPER, options.model or DEFAULT_MODEL, options)
         self._device = device(options)
         self._whisper = whisper.load_model(str(found.path), device=self._device)
+        self._no_speech_from = _no_speech_from(found.path)
         self.model = found.identity()
         multilingual = self._whisper.is_multilingual
         self.languages = frozenset(LANGUAGES) if multilingual else frozenset({"en"})
@@ -34,6 +40,9 @@ class Engine(Recognizer):
         self._recognize(torch.zeros(self.rate_hz).numpy(), "en")
 
     def _recognize(self, samples: Samples, language: str) -> str:
+        rules = {}
+        if self._no_speech_from is not None:
+            rules = {"no_speech_threshold": self._no_speech_from, "logprob_threshold": None}
         with torch.inference_mode():
             heard = whisper.transcribe(
                 self._whisper,
@@ -42,5 +51,14 @@ class Engine(Recognizer):
                 temperature=0.0,
                 condition_on_previous_text=False,
                 fp16=self._device == "cuda",
+                **rules,
             )
         return " ".join(str(heard["text"]).split())
+
+
+def _no_speech_from(checkpoint: Path) -> float | None:
+    if not zipfile.is_zipfile(checkpoint):
+        return None
+    carried = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    threshold = carried.get(NO_SPEECH_FROM)
+    return None if threshold is None else float(threshold)
