@@ -1,5 +1,5 @@
 # Thin on purpose: `python -m environment` knows how; this knows what belongs together.
-# ARGS reaches behave, pytest, the fixtures, the training, the bench and the mutants:
+# ARGS reaches behave, pytest, the fixtures, the training, the bench, the mutants and the soak:
 # make e2e ARGS="--tags=@us1"
 
 VENV    := .venv
@@ -11,9 +11,10 @@ BEHAVE  := $(PY) -m behave features/
 JUNIT   := --junit --junit-directory $(RESULTS)/behave \
            -D behave.reporter.junit.show_skipped_always=true
 ARGS    ?=
+RUNS    ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test p1 up down images fixtures models engines pull-models config bench mutants clean
+.PHONY: help e2e test p1 up down images fixtures models engines pull-models config bench mutants soak clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +69,10 @@ bench: $(READY) ## Measure the system and print the table of bounds
 mutants: $(READY) ## Sabotage copies of the product; the suite must notice each
 	@$(PY) -m environment setup
 	@$(PY) -m tests.mutants $(ARGS)
+
+soak: $(READY) ## Run the suite RUNS=10 times and print how often it passed (SC-007)
+	@$(PY) -m environment setup
+	@$(PY) -m environment soak --runs $(RUNS) $(ARGS)
 
 clean: $(READY) ## Remove containers, images, wheels and evidence (not .venv, not models)
 	@$(PY) -m environment clean

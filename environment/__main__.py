@@ -18,7 +18,7 @@ from environment.errors import HarnessError
 EXIT_CANNOT = 2
 EXIT_INTERRUPTED = 130
 
-PASSING_ON = frozenset({"fixtures", "models", "engines"})
+PASSING_ON = frozenset({"fixtures", "models", "engines", "soak"})
 """Commands whose further options belong to the program they start."""
 
 
@@ -63,6 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a folder that has the models, where no hub can be reached",
     )
+    many = add("soak", "run the suite many times, and print how often it passed; options of behave")
+    many.add_argument("--runs", type=int, default=10, help="how many times (default: 10)")
     add("clean", "remove containers, images, wheels, evidence and caches")
     return parser
 
@@ -84,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "models": lambda: commands.models(progress, further),
         "engines": lambda: commands.engines(progress, arguments.profile, further),
         "pull-models": lambda: commands.pull(progress, arguments.brought),
+        "soak": lambda: commands.soak(progress, arguments.runs, further),
         "clean": lambda: commands.clean(progress),
     }
     try:

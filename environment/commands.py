@@ -158,6 +158,13 @@ def pull(progress: Progress, brought: str | None) -> int:
     return pull_models(client, settings, progress, brought=folder).status
 
 
+def soak(progress: Progress, runs: int, arguments: Sequence[str]) -> int:
+    """Run the suite `runs` times and print its pass rate; `arguments` go to behave (SC-007)."""
+    from environment.soak.soak import soak as run_soak  # noqa: PLC0415 - brings scipy
+
+    return run_soak(progress, load_settings().artifacts_root, runs=runs, arguments=arguments)
+
+
 def clean(progress: Progress) -> int:
     """Remove the containers, the images, the wheels, the evidence and the tools' caches.
 

@@ -1,0 +1,219 @@
+"""The soak against a made-up behave, which leaves what the real one leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from environment.console import Progress
+from environment.errors import SettingsInvalid
+from environment.soak.attempt import Attempt, Scenario, run_once
+from environment.soak.rate import Rate
+from environment.soak.report import SoakReport, render
+from environment.soak.soak import soak, with_features
+
+# Writes a summary as the hooks do; the run's number decides what becomes of it.
+FAKE = """
+import json, os, sys, time
+from pathlib import Path
+root = Path(os.environ["E2E_ARTIFACTS"])
+number = int(root.name.removeprefix("run-"))
+folder = root / "20260101-000000-000"
+folder.mkdir(parents=True)
+(root / "latest").symlink_to(folder.name)
+(root.parent / f"arguments-{number}").write_text(" ".join(sys.argv[1:]))
+(folder / "run.log").write_text("t scenario_ended scenario=one\\n")
+print("this is what behave prints")
+def hang():
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        pass
+def summary(outcomes, **more):
+    results = [
+        dict(name=f"scenario {n}", feature="F", location=f"f.feature:{n}", outcome=outcome,
+             reason="expected: 1\\nseen: 2" if outcome == "failed" else None,
+             evidence=str(folder / "scenario") if outcome == "failed" else None)
+        for n, outcome in enumerate(outcomes)]
+    (folder / "summary.json").write_text(json.dumps(dict(results=results, **more)))
+"""
+GREEN = FAKE + "summary(['passed', 'passed', 'skipped', 'not_selected'])"
+
+
+def fake(tmp_path: Path, text: str) -> tuple[str, str]:
+    path = tmp_path / "fake_behave.py"
+    path.write_text(text)
+    return sys.executable, str(path)
+
+
+def quiet() -> tuple[Progress, StringIO]:
+    said = StringIO()
+    return Progress(said), said
+
+
+def attempt_of(tmp_path: Path, text: str, *, limit_s: float = 20.0) -> Attempt:
+    progress, _ = quiet()
+    with progress.step("run") as step:
+        return run_once(
+            1,
+            tmp_path / "run-01",
+            ["features/"],
+            step=step,
+            program=fake(tmp_path, text),
+            limit_s=limit_s,
+        )
+
+
+def test_runs_that_pass_give_a_rate_with_its_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress, said = quiet()
+    arguments = ["--tags=@us1"]
+    status = soak(progress, tmp_path, runs=3, arguments=arguments, program=fake(tmp_path, GREEN))
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert "runs       3 of 3 passed: 100.0 % (95 % interval: 29.2 to 100.0 %)" in printed
+    assert "scenarios  6 of 6 passed" in printed
+    assert "run 2 of 3" in said.getvalue()
+    assert " left" in said.getvalue()
+    (folder,) = tmp_path.glob("soak-*")
+    assert (folder / "run-03" / "behave.log").read_text() == "this is what behave prints\n"
+    assert (folder / "arguments-1").read_text() == "features/ --tags=@us1"
+    assert json.loads((folder / "soak.json").read_text())["runs"]["passed"] == 3
+
+
+def test_a_failed_run_is_told_with_its_evidence_and_fails_the_soak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = FAKE + "summary(['passed', 'failed' if number == 2 else 'passed'])\n"
+    text += "sys.exit(number == 2)"
+    assert soak(quiet()[0], tmp_path, runs=3, program=fake(tmp_path, text)) == 1
+    printed = capsys.readouterr().out
+    assert "runs       2 of 3 passed: 66.7 %" in printed
+    assert "failed in 1 of 3 runs: F: scenario 1 (f.feature:1)" in printed
+    assert "run 2: seen: 2" in printed
+    assert "run-02/20260101-000000-000/scenario/" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        (FAKE + "sys.exit(2)", "no summary"),
+        (FAKE + "summary(['skipped'])", "ran no scenario"),
+        (FAKE + "summary(['passed']); sys.exit(1)", "though no scenario failed"),
+        (FAKE + "summary(['passed'], troubles=['clean-up: stuck'])", "clean-up: stuck"),
+        (FAKE + "summary(['passed']); hang()", "did not end"),
+    ],
+)
+def test_a_run_that_only_looks_green_has_failed(tmp_path: Path, text: str, trouble: str) -> None:
+    attempt = attempt_of(tmp_path, text, limit_s=1.0 if "hang()" in text else 20.0)
+    assert not attempt.passed
+    assert trouble in str(attempt.trouble)
+
+
+def test_an_interruption_ends_the_run_and_still_prints_the_table(tmp_path: Path) -> None:
+    program = fake(
+        tmp_path,
+        FAKE.replace("import json,", "import signal, json,")
+        + "summary(['passed'])\n"
+        + "signal.signal(signal.SIGTERM, lambda *_: ((root / 'tidied').touch(), sys.exit(1)))\n"
+        + "if number == 2: (root / 'there').touch(); hang()",
+    )
+    starter = tmp_path / "starter.py"
+    starter.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        "from environment.console import Progress\nfrom environment.soak.soak import soak\n"
+        f"sys.exit(soak(Progress(), Path({str(tmp_path)!r}), runs=5, program={program!r}))\n"
+    )
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, str(starter)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 40
+    while not list(tmp_path.glob("soak-*/run-02/there")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "runs       1 of 1 passed" in printed
+    assert "interrupted: 1 of 5 runs were made" in printed
+    assert len(list(tmp_path.glob("soak-*/run-02/tidied"))) == 1
+
+
+def test_only_the_newest_soaks_are_kept(tmp_path: Path) -> None:
+    for day in range(1, 6):
+        (tmp_path / f"soak-2026010{day}-000000").mkdir()
+    soak(quiet()[0], tmp_path, runs=1, program=fake(tmp_path, GREEN))
+    left = sorted(folder.name for folder in tmp_path.glob("soak-*"))
+    assert len(left) == 3
+    assert left[0] == "soak-20260104-000000"
+
+
+def test_no_run_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="0 runs"):
+        soak(quiet()[0], tmp_path, runs=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selected"),
+    [
+        ([], ["features/"]),
+        (["--tags=@us1"], ["features/", "--tags=@us1"]),
+        (["-n", "the whole clip"], ["features/", "-n", "the whole clip"]),
+        (
+            ["features/production/us1_independent_containers.feature:10"],
+            ["features/production/us1_independent_containers.feature:10"],
+        ),
+    ],
+)
+def test_all_features_are_run_unless_one_is_named(
+    arguments: list[str], selected: list[str]
+) -> None:
+    assert with_features(arguments) == selected
+
+
+@pytest.mark.parametrize(
+    ("passed", "tried", "low", "high"),
+    # The exact interval; tables of Clopper and Pearson have these.
+    [(10, 10, 0.6915, 1.0), (9, 10, 0.5550, 0.9975), (0, 10, 0.0, 0.3085), (0, 0, 0.0, 1.0)],
+)
+def test_intervals_are_those_of_the_tables(
+    passed: int, tried: int, low: float, high: float
+) -> None:
+    assert Rate(passed, tried).interval == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_scenario_that_fails_twice_is_told_once_with_both_runs(tmp_path: Path) -> None:
+    red = Scenario("s", "F", "f:1", "failed", "seen: x", None)
+    attempts = tuple(
+        Attempt(number, 1, 60.0, tmp_path / str(number), tmp_path / "log", (red,))
+        for number in (1, 2)
+    )
+    said = render(SoakReport(2, attempts), relative_to=tmp_path)
+    assert said.count("failed in 2 of 2 runs") == 1
+    assert "evidence: 1/" in said
+    assert "evidence: 2/" in said
+
+
+def test_many_passed_runs_do_not_excuse_a_failed_one(tmp_path: Path) -> None:
+    green = Scenario("s", "F", "f:1", "passed", None, None)
+    red = Scenario("s", "F", "f:1", "failed", "seen: x", None)
+
+    def attempt(number: int, scenario: Scenario) -> Attempt:
+        status = int(scenario.outcome == "failed")
+        return Attempt(number, status, 1.0, tmp_path, tmp_path, (scenario,))
+
+    greens = tuple(attempt(number, green) for number in range(99))
+    assert SoakReport(99, greens).reliable
+    assert not SoakReport(100, (*greens, attempt(100, red))).reliable
