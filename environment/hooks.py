@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from behave.fixture import use_fixture_by_tag
 from behave.model import Scenario, Step
 from behave.runner import Context
 
@@ -21,8 +22,10 @@ from environment.evidence.report import (
     shown,
 )
 from environment.expectations import explain
+from environment.publishing import FIXTURES
 from environment.session import Session
 from environment.settings import REPO_ROOT, Settings, load_settings
+from environment.vocabulary import skipped_without_clip
 
 _HINT: Final = "look at run.log beside the evidence, then at the containers' logs."
 
@@ -35,6 +38,7 @@ class _Told:
     evidence: dict[int, Path | None] = field(default_factory=dict)
     ran: set[int] = field(default_factory=set)
     failed_step: tuple[Step, BaseException | None] | None = None
+    failed_setup: BaseException | None = None
     troubles: list[str] = field(default_factory=list)
 
 
@@ -52,10 +56,18 @@ def before_all(context: Context) -> None:
 
 
 def before_scenario(context: Context, scenario: Scenario) -> None:
-    """Give the scenario its own streams, evidence and clean-up."""
-    _told.failed_step = None
+    """Give the scenario its own streams, evidence and clean-up, and the fixtures of its tags."""
+    _told.failed_step = _told.failed_setup = None
     _told.ran.add(id(scenario))
     context.run = context.session.begin(scenario.name)
+    try:
+        with skipped_without_clip(scenario):
+            for tag in scenario.effective_tags:
+                if tag.startswith("fixture."):
+                    use_fixture_by_tag(tag, context, FIXTURES)
+    except BaseException as error:
+        _told.failed_setup = error
+        raise
 
 
 def after_step(context: Context, step: Step) -> None:
@@ -72,7 +84,7 @@ def after_scenario(context: Context, scenario: Scenario) -> None:
     run, session.scenario = session.scenario, None
     if run is None:
         return
-    failed = scenario.status.has_failed() or session.interrupted
+    failed = scenario.status.has_failed() or _told.failed_setup is not None or session.interrupted
     folder: Path | None = None
     trouble: BaseException | None = None
     try:
@@ -122,11 +134,12 @@ _say_aloud(before_all, before_scenario, after_scenario, after_all)
 def _last_word(scenario: Scenario, session: Session, trouble: BaseException | None) -> str:
     if session.interrupted:
         return "interrupted"
-    return "failed" if trouble is not None else str(scenario.status.name)
+    failed = trouble is not None or _told.failed_setup is not None
+    return "failed" if failed else str(scenario.status.name)
 
 
 def _tell_failure(scenario: Scenario, folder: Path | None, trouble: BaseException | None) -> None:
-    step, error = _told.failed_step or (None, None)
+    step, error = _told.failed_step or (None, _told.failed_setup)
     lines = list(explain(error).lines) if error is not None else []
     undefined = [step.name for step in scenario.all_steps if step.status.name == "undefined"]
     if undefined:

@@ -113,8 +113,10 @@ class Session:
     def pipeline_run(self) -> PipelineRun:
         """Return the shared run of the 30 s clip, made by the first who asks.
 
-        Its failure is shared as well: told in full once, named afterwards.
+        Its failure is shared as well: told in full once, named afterwards. Raises ``ClipMissing``,
+        each time, where there is no clip.
         """
+        self.clip(MAIN_CLIP)
         try:
             run = self._pipeline.get()
         except HarnessError as error:
@@ -131,7 +133,7 @@ class Session:
     def clip(self, name: str) -> Path:
         """Return a committed clip by the name, or path, that the text uses.
 
-        Raises ``FileNotFoundError``, with the remedy, if it is missing.
+        Raises ``ClipMissing``, a ``FileNotFoundError`` with the remedy, if it is not there.
         """
         return require_clip(CLIPS / Path(name).name)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import behave
+from behave.runner import scoped_context_layer
+
+from environment.runs.publisher import ClipMissing
 
 if TYPE_CHECKING:
     from behave.model import Scenario
@@ -13,6 +18,8 @@ if TYPE_CHECKING:
     from environment.session import ScenarioRun, Session
 
 Step = TypeVar("Step", bound=Callable[..., None])
+Asked = ParamSpec("Asked")
+Given = TypeVar("Given")
 
 
 class Context(Protocol):
@@ -27,14 +34,62 @@ class Context(Protocol):
 
 def given(sentence: str) -> Callable[[Step], Step]:
     """Register a step that brings the system into a state, or finds it there."""
-    return cast("Callable[[Step], Step]", behave.given(sentence))
+    return _registering(behave.given, sentence)
 
 
 def when(sentence: str) -> Callable[[Step], Step]:
     """Register a step that does something, or waits for something to be done."""
-    return cast("Callable[[Step], Step]", behave.when(sentence))
+    return _registering(behave.when, sentence)
 
 
 def then(sentence: str) -> Callable[[Step], Step]:
     """Register a step that proves something."""
-    return cast("Callable[[Step], Step]", behave.then(sentence))
+    return _registering(behave.then, sentence)
+
+
+@contextmanager
+def skipped_without_clip(scenario: Scenario) -> Iterator[None]:
+    """Skip the scenario, and say why, where a clip that it needs is missing (spec 021)."""
+    try:
+        yield
+    except ClipMissing as missing:
+        scenario.skip(f"FileNotFoundError: {missing}")
+
+
+def fixture(
+    generator: Callable[Concatenate[Context, Asked], Iterator[Given]],
+) -> Callable[Concatenate[Context, Asked], Iterator[Given]]:
+    """Mark a generator as a fixture: up to its `yield` the set-up, behind it the teardown."""
+    marked = behave.fixture(generator)
+    return cast("Callable[Concatenate[Context, Asked], Iterator[Given]]", marked)
+
+
+def use_fixture(
+    generator: Callable[Concatenate[Context, Asked], Iterator[Given]],
+    context: Context,
+    *arguments: Asked.args,
+    **named: Asked.kwargs,
+) -> Given:
+    """Set a fixture up; behave tears it down with the layer of the context, if need be."""
+    return cast("Given", behave.use_fixture(generator, context, *arguments, **named))
+
+
+def fixture_layer(context: Context) -> AbstractContextManager[object]:
+    """A layer of behave's context: leaving it tears down the fixtures that were set up in it.
+
+    Inside a step only: what behave keeps for the scenario is kept in the layer of the scenario.
+    """
+    return cast("AbstractContextManager[object]", scoped_context_layer(context))
+
+
+def _registering(register: Callable[[str], Any], sentence: str) -> Callable[[Step], Step]:
+    def decorate(step: Step) -> Step:
+        @wraps(step)
+        def run(context: Context, *arguments: Any, **named: Any) -> None:
+            with skipped_without_clip(context.scenario):
+                step(context, *arguments, **named)
+
+        register(sentence)(run)
+        return step
+
+    return decorate

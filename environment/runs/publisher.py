@@ -20,6 +20,10 @@ class PublishFailed(HarnessError):  # noqa: N818 - the family's way of naming
     """ffmpeg ended before the clip did, or with an error; carries the end of its log."""
 
 
+class ClipMissing(FileNotFoundError):  # noqa: N818 - likewise
+    """A test fixture is not where it should be; the scenario that needs it is skipped."""
+
+
 class Publication:
     """One ffmpeg that publishes one clip at one path; a context manager that always ends it.
 
@@ -181,7 +185,7 @@ def publish(
     """Publish ``clip`` at ``path`` (``live/<name>/in``) as it is, in real time by default.
 
     The returned publication is started; use it as a context manager, or hand it to
-    ``ScenarioRun.cleanup``. Raises ``FileNotFoundError``, with the remedy, if the clip is missing.
+    ``ScenarioRun.cleanup``. Raises ``ClipMissing``, with the remedy, if there is no such clip.
     """
     require_clip(clip)
     return Publication(
@@ -195,9 +199,9 @@ def publish(
 
 
 def require_clip(clip: Path) -> Path:
-    """Return the clip if it is there; else raise ``FileNotFoundError`` with the remedy."""
+    """Return the clip if it is there; else raise ``ClipMissing`` with the remedy."""
     if not clip.is_file():
-        raise FileNotFoundError(
+        raise ClipMissing(
             f"The test fixture {clip} is missing. Remedy: `git checkout -- fixtures`, or "
             "`make fixtures` to make it anew."
         )

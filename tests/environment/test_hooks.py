@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(REPO)!r})
 from environment import hooks
+from environment.runs.publisher import require_clip
 from environment.session import Session
 from tests.environment.fake_system import FakeStack, bring_up
 
@@ -28,7 +29,21 @@ HERE = Path(__file__).parent
 def make_session(settings):
     return Session(settings, root=HERE / "artifacts", bring_up=bring_up(STACKS))
 
+def broken(context):
+    print("SET UP", flush=True)
+    raise RuntimeError("no stream")
+    yield
+
+def noted(context):
+    yield
+    print("TORN DOWN", flush=True)
+
+def missing(context):
+    require_clip(HERE / "gone.mp4")
+    yield
+
 hooks.make_session = make_session
+hooks.FIXTURES = dict([(f"fixture.{{f.__name__}}", f) for f in (broken, noted, missing)])
 from environment.hooks import before_all, before_scenario, after_step, after_scenario
 
 def after_all(context):
@@ -41,7 +56,7 @@ after_all.capture = False
 
 STEPS = """
 import os, signal, time
-from behave import given
+from environment.vocabulary import given
 from environment.errors import HarnessError
 from environment.expectations import expect
 
@@ -87,6 +102,20 @@ def blind(context):
 @given("skipped")
 def skipped(context):
     context.scenario.skip("no RTSP here")
+
+@given("the clip {name}")
+def clip(context, name):
+    context.session.clip(name)
+
+@given("the shared run, without its clip")
+def shared(context):
+    from environment import session
+    session.MAIN_CLIP = "gone.mp4"
+    context.session.pipeline_run()
+
+@given("another file that is missing")
+def other_file(context):
+    open("/nobody/made/this")
 
 @given("the scenario's names")
 def names(context):
@@ -316,3 +345,63 @@ def test_a_dry_run_starts_nothing(behave: Any) -> None:
     assert ran.exit_code == 0
     assert ran.calls == []
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_missing_clip_skips_whoever_needs_it_and_says_so(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: asks for it
+          Given a clean-up that is noted
+          And the clip gone.mp4
+          And 4 fragments
+        Scenario: needs the shared run
+          Given the shared run, without its clip
+        Scenario: needs it too
+          Given the shared run, without its clip
+        @fixture.missing
+        Scenario: has it by a tag
+          Given 4 fragments
+        """
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "0 passed, 0 failed, 4 skipped" in ran.output
+    said = ("FileNotFoundError: The test fixture ", "gone.mp4 is missing. Remedy: ")
+    for result in ran.summary["results"]:
+        assert all(part in result["reason"] for part in said), result
+    assert (ran.folder / "cleaned").exists()
+    assert ran.calls == []
+
+
+def test_another_missing_file_is_no_excuse(behave: Any) -> None:
+    ran = behave("Scenario: excused\n  Given another file that is missing")
+    assert ran.exit_code == 1
+    assert "FileNotFoundError" in ran.reason("excused")
+
+
+def test_a_fixture_is_torn_down_though_its_scenario_fails(behave: Any) -> None:
+    ran = behave("@fixture.noted\nScenario: too few\n  Given 4 fragments")
+    assert ran.exit_code == 1
+    assert "TORN DOWN" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [("broken", "RuntimeError: no stream"), ("unknown", "Unknown fixture-tag: fixture.unknown")],
+)
+def test_a_fixture_that_cannot_be_set_up_fails_its_scenario(
+    behave: Any, tag: str, reason: str
+) -> None:
+    ran = behave(
+        f"""
+        @fixture.{tag}
+        Scenario: without
+          Given 5 fragments
+        Scenario: unconcerned
+          Given 5 fragments
+        """
+    )
+    assert ran.exit_code == 1
+    assert "1 passed, 1 failed, 0 skipped" in ran.output, ran.output
+    assert reason in ran.reason("without")
+    log = (ran.folder / "artifacts/latest/run.log").read_text()
+    assert " scenario_ended scenario=without status=failed" in log
