@@ -17,7 +17,8 @@ from fixtures.picture import DARK_LUMA, FLASH_LUMA, Picture
 from fixtures.sidecar import read_sidecar
 from fixtures.world import HELLO_WORLD, SENTENCES
 
-PICTURE = Picture(CLIPS[0].width, CLIPS[0].height, CLIPS[0].fps, CLIPS[0].first_number)
+FORM = CLIPS[0].form
+PICTURE = Picture(FORM.width, FORM.height, FORM.fps, CLIPS[0].first_number)
 COUNTED = (COUNTING, SPEECH)
 SEGMENT_S = 6
 
@@ -33,7 +34,7 @@ def plan(request: pytest.FixtureRequest) -> ClipPlan:
 
 
 def heard(plan: ClipPlan) -> AudioTrack:
-    return read_audio(plan.path, plan.audio_rate_hz)
+    return read_audio(plan.path, 48_000)
 
 
 def test_clip_is_the_one_described(plan: ClipPlan) -> None:
@@ -124,7 +125,7 @@ def test_no_sentence_is_cut_and_each_segment_has_some() -> None:
 def test_sentences_sound_and_the_pauses_between_them_do_not() -> None:
     said, phrases = heard(SENTENCES_SAID), read_sidecar(SENTENCES_SAID.path).phrases
     ends = [0.0, *(phrase.end_s for phrase in phrases)]
-    begins = [*(phrase.start_s for phrase in phrases), float(SENTENCES_SAID.duration_s)]
+    begins = [*(phrase.start_s for phrase in phrases), float(SENTENCES_SAID.form.duration_s)]
 
     for phrase in phrases:
         assert level_dbfs(said.cut(phrase.start_s, phrase.end_s - phrase.start_s)) > -30, phrase
