@@ -20,6 +20,8 @@ WINDOW_S: Final = 0.25
 
 _NOTHING_DB: Final = -120.0
 
+Signal = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -54,21 +56,31 @@ def liken(wanted: Samples, heard: Samples, rate_hz: int) -> Likeness:
     """
     if level_dbfs(wanted) < SILENCE_DBFS:
         raise ValueError("a likeness to silence says nothing")
-    count = min(len(wanted), len(heard))
-    ours = wanted[:count].astype(np.float64)
-    theirs = _advance(heard[:count].astype(np.float64), _late_by(ours, heard[:count]))
-    gain = float(ours @ theirs) / float(ours @ ours)
+    gain, rest = take_off(wanted, heard)
     if gain <= 0:
         return Likeness(_NOTHING_DB, -_NOTHING_DB, 0.0)
     length = round(WINDOW_S * rate_hz)
-    rest = theirs - gain * ours
-    levels = [float(np.mean(rest[at : at + length] ** 2)) for at in range(0, count, length)]
+    levels = [float(np.mean(rest[at : at + length] ** 2)) for at in range(0, len(rest), length)]
     worst = int(np.argmax(levels))
-    own = gain**2 * float(np.mean(ours**2))
+    own = gain**2 * float(np.mean(wanted[: len(rest)].astype(np.float64) ** 2))
     return Likeness(20 * float(np.log10(gain)), _decibel(levels[worst] / own), worst * WINDOW_S)
 
 
-def _late_by(ours: npt.NDArray[np.float64], theirs: Samples) -> float:
+def take_off(wanted: Samples, heard: Samples) -> tuple[float, Signal]:
+    """Return the gain at which `wanted` is in `heard`, and what is left without it.
+
+    As `liken` does, over the length of the shorter one; nothing is in what is silent.
+    """
+    count = min(len(wanted), len(heard))
+    ours = wanted[:count].astype(np.float64)
+    theirs = heard[:count].astype(np.float64)
+    theirs = _advance(theirs, _late_by(ours, theirs))
+    power = float(ours @ ours)
+    gain = float(ours @ theirs) / power if power > 0 else 0.0
+    return gain, theirs - gain * ours
+
+
+def _late_by(ours: Signal, theirs: Signal) -> float:
     """By how much of a sample the other is late, -1 to 1: the vertex of their correlation."""
     middle = ours[1:-1]
     before, at, after = (
@@ -78,7 +90,7 @@ def _late_by(ours: npt.NDArray[np.float64], theirs: Samples) -> float:
     return 0.0 if bend >= 0 else float(np.clip((before - after) / bend / 2, -1, 1))
 
 
-def _advance(samples: npt.NDArray[np.float64], by_samples: float) -> npt.NDArray[np.float64]:
+def _advance(samples: Signal, by_samples: float) -> Signal:
     turns = np.fft.rfftfreq(len(samples)) * by_samples
     moved = np.fft.irfft(np.fft.rfft(samples) * np.exp(2j * np.pi * turns), len(samples))
     return np.asarray(moved)

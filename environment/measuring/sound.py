@@ -16,6 +16,7 @@ import numpy.typing as npt
 import soxr
 
 from environment.errors import HarnessError
+from environment.measuring.once import once_per_file
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -107,11 +108,21 @@ def read_audio(path: Path | str, rate: int = 48_000) -> AudioTrack:
 
 
 def read_channels(path: Path | str, rate: int = 48_000) -> tuple[AudioTrack, ...]:
-    """Decode as `read_audio` does, but return each channel as a track of its own."""
+    """Decode as `read_audio` does, but return each channel as a track of its own.
+
+    Their samples are shared by all who ask, and cannot be written to.
+    """
+    return _read_channels(path, rate)
+
+
+@once_per_file
+def _read_channels(path: Path | str, rate: int) -> tuple[AudioTrack, ...]:
     planes, start_s, native_rate_hz = _lay_out(*_decode(path))
     if native_rate_hz != rate:
         planes = np.stack([soxr.resample(plane, native_rate_hz, rate, "HQ") for plane in planes])
-    return tuple(AudioTrack(np.asarray(plane, np.float32), start_s, rate) for plane in planes)
+    planes = np.asarray(planes, np.float32)
+    planes.flags.writeable = False
+    return tuple(AudioTrack(plane, start_s, rate) for plane in planes)
 
 
 def mix(channels: Sequence[AudioTrack]) -> AudioTrack:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,14 @@ import numpy as np
 from environment.measuring.correlation import SILENCE_DBFS, find
 from environment.measuring.fingerprint import Verdict, compare
 from environment.measuring.likeness import Likeness, liken
-from environment.measuring.sound import level_dbfs, mix, read_audio, read_channels
+from environment.measuring.sound import (
+    AudioTrack,
+    Samples,
+    level_dbfs,
+    mix,
+    read_audio,
+    read_channels,
+)
 from environment.measuring.sync import (
     SegmentAudio,
     SyncReport,
@@ -23,14 +29,36 @@ from environment.measuring.sync import (
     source_zero,
 )
 from environment.measuring.transcript import Alignment, align
+from environment.measuring.viewing import view
 
 if TYPE_CHECKING:
     from environment.runs.fragments import DubbedFragments, FragmentRecord
     from environment.runs.run import PipelineRun
 
-_DECODE_TIMEOUT_S: Final = 120.0
 _RATE_HZ: Final = 48_000
 _MOMENT_S: Final = 0.02
+
+
+@dataclass(frozen=True)
+class DubPlace:
+    """A segment's dub, at 48 kHz, and where its first sample lies among the output's timestamps.
+
+    ``at_s`` is None when it is nowhere; ``score`` tells how surely (1: the same waveform).
+    """
+
+    number: int
+    samples: Samples = field(repr=False)
+    at_s: float | None
+    score: float
+
+    @property
+    def duration_s(self) -> float:
+        """How long the dub is."""
+        return len(self.samples) / _RATE_HZ
+
+    def __str__(self) -> str:
+        place = "not found" if self.at_s is None else f"at {self.at_s:.3f} s"
+        return f"dub of segment {self.number} {place} ({self.score:.2f})"
 
 
 @dataclass(frozen=True)
@@ -159,41 +187,51 @@ def skew(run: PipelineRun) -> SyncReport:
     return measure_skew(run.source, run.output, segments)
 
 
+def dub_places(run: PipelineRun) -> list[DubPlace]:
+    """Find each dub in the whole output by its sound alone, in the order of the fragments."""
+    output = read_audio(run.output, _RATE_HZ)
+    return [_dub_place(fragment, output) for fragment in run.fragments]
+
+
+def _dub_place(fragment: FragmentRecord, output: AudioTrack) -> DubPlace:
+    number, dub = fragment.sequence_number, fragment.dubbed_audio
+    if dub is None:
+        return DubPlace(number, np.zeros(0, np.float32), None, 0.0)
+    wanted = resample(dub, fragment.rate_hz)
+    match = find(wanted, output.samples, _RATE_HZ)
+    if match is None or not match.found:
+        return DubPlace(number, wanted, None, match.score if match else 0.0)
+    return DubPlace(number, wanted, output.start_s + match.offset_s, match.score)
+
+
 def output_segments(run: PipelineRun) -> list[OutputSegment]:
     """Find each dub in the output by its sound alone; say what else is heard beside it."""
     channels = read_channels(run.output, _RATE_HZ)
     output = mix(channels)
     examined = []
-    for fragment in run.fragments:
-        dub = fragment.dubbed_audio
-        wanted = None if dub is None else resample(dub, fragment.rate_hz)
-        match = None if wanted is None else find(wanted, output.samples, _RATE_HZ)
-        if wanted is None or match is None or not match.found:
-            score = match.score if match else 0.0
-            examined.append(OutputSegment(fragment.sequence_number, None, score, None, ()))
+    for fragment, place in zip(run.fragments, dub_places(run), strict=True):
+        at_s, length_s = place.at_s, place.duration_s
+        if at_s is None:
+            examined.append(OutputSegment(place.number, None, place.score, None, ()))
             continue
-        at_s, length_s = output.start_s + match.offset_s, len(wanted) / _RATE_HZ
         original = resample(fragment.source_audio, fragment.rate_hz)
         examined.append(
             OutputSegment(
-                number=fragment.sequence_number,
+                number=place.number,
                 at_s=at_s,
-                score=match.score,
+                score=place.score,
                 against_source=compare(original, output.cut(at_s, length_s), _RATE_HZ),
-                likeness=tuple(liken(wanted, c.cut(at_s, length_s), _RATE_HZ) for c in channels),
+                likeness=tuple(
+                    liken(place.samples, c.cut(at_s, length_s), _RATE_HZ) for c in channels
+                ),
             )
         )
     return examined
 
 
 def decoding_faults(recording: Path) -> str:
-    """Decode every picture and sample; return what ffmpeg complained about."""
-    argv = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(recording), "-f", "null", "-"]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=_DECODE_TIMEOUT_S, check=False
-    )
-    complaint = done.stderr.strip()
-    return complaint or (f"ffmpeg: exit code {done.returncode}" if done.returncode else "")
+    """Decode every picture and sample; return what the decoder complained about."""
+    return view(recording).faults
 
 
 def stage_timings(run: PipelineRun) -> list[Mapping[str, int]]:

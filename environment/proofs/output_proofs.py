@@ -39,7 +39,7 @@ def prove_in_sync(run: PipelineRun, limit_ms: float) -> SyncReport:
 
     Where a segment begins is read off the source, by its original sound.
     """
-    with _measurable(run):
+    with measurable(run):
         report = examination.skew(run)
     expect(
         report.worst_ms is not None
@@ -63,7 +63,7 @@ def prove_picture_untouched(run: PipelineRun) -> PictureMap:
     interval. Only in its place may a picture be held.
     """
     clip = read_video_packets(run.clip)
-    with _measurable(run):
+    with measurable(run):
         pictures = map_pictures(clip, read_video_packets(run.output))
     missed_s = float(pictures.source_s[0]) - min(packet.pts_s for packet in clip)
     expect(
@@ -169,7 +169,7 @@ def prove_dubbed(run: PipelineRun) -> None:
 
 
 @contextmanager
-def _measurable(run: PipelineRun) -> Iterator[None]:
+def measurable(run: PipelineRun) -> Iterator[None]:
     """Turn pictures that are not the source's into an expectation that was not met."""
     try:
         yield
