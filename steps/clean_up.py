@@ -6,6 +6,7 @@ import signal
 import time
 
 from environment.expectations import expect, fail
+from environment.proofs.evidence_proofs import prove_logs_kept
 from environment.runs.nested import NestedRun
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for, wait_within
@@ -49,7 +50,7 @@ def run_signalled(context: Context, name: str) -> None:
 
 @then("it has failed, and said where the evidence lies")
 def run_has_failed(context: Context) -> None:
-    """Compare its exit status, and find the folder of its evidence in what it printed."""
+    """Compare its exit status; find its evidence where it printed, with every container's log."""
     nested: NestedRun = context.run.notes["nested"]
     expect(
         context.run.notes["status"] != 0 and "artifacts/" in nested.output,
@@ -57,6 +58,7 @@ def run_has_failed(context: Context) -> None:
         seen=f"status {context.run.notes['status']}; {nested.output[-1500:]}",
         hint="environment/hooks.py prints the summary, also when the run is interrupted.",
     )
+    prove_logs_kept(context.run.artifacts / "nested", context.session.stack().containers)
 
 
 @then("nothing of it is left: no container, no network, no volume")

@@ -10,6 +10,7 @@ from environment.proofs.container_proofs import (
     prove_started_anew,
 )
 from environment.proofs.network_proofs import prove_linked, prove_names
+from environment.proofs.readiness_proofs import prove_says_not_ready
 from environment.runs.watching import watch
 from environment.settings import Settings
 from environment.stack.containers import ServiceContainer
@@ -17,6 +18,7 @@ from environment.vocabulary import Context, given, then, when
 
 # Longer than the 10 s in which sts-service notices a silent peer (DESIGN: ping 5 s + 5 s).
 WATCHED_S = 12.0
+NOTICED_S = 15.0
 
 
 @given("media-service Docker container started with `{name}={value}`")
@@ -110,11 +112,18 @@ def all_running(context: Context) -> None:
 
 @when("`{name}` is stopped and started by itself")
 def stopped_and_started(context: Context, name: str) -> None:
-    """Stop that one alone, look at the others meanwhile, start it, wait for its health (FR-002)."""
-    containers = context.session.stack().containers
+    """Stop that one alone, look at the others meanwhile, start it, wait for its health (FR-002).
+
+    While a peer of media-service is away, that has to say that it is not ready.
+    """
+    stack = context.session.stack()
+    containers = stack.containers
     context.run.notes["exit code"] = containers[name].stop()
     others = {n: c for n, c in containers.items() if n != name}
     context.run.notes["meanwhile"] = {n: c.inspect()["State"] for n, c in others.items()}
+    if containers[name] is not stack.media_service:
+        timeout_s = stack.settings.timeout(NOTICED_S)
+        prove_says_not_ready(stack.media_service, without=name, timeout_s=timeout_s)
     containers[name].start()
     containers[name].wait_healthy()
 

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from environment.expectations import expect
 from environment.measuring.media import probe
 from environment.proofs import examination, inside
+from environment.proofs.conversation_proofs import prove_in_turn
 from environment.proofs.endpoints import ask, speaks_rtmp
+from environment.proofs.freshness_proofs import prove_made_now
 from environment.proofs.network_proofs import prove_connected
 from environment.proofs.speech_proofs import (
     prove_another_voice,
@@ -52,7 +54,10 @@ def both_run_with_media_server(context: Context) -> None:
 
 @when("test fixture ({seconds:d}s English video) is published to `{url}`")
 def fixture_published(context: Context, seconds: int, url: str) -> None:
-    """Make the recorded run, or take it up; its clip and its path are those of the text."""
+    """Make the recorded run, or take it up; its clip and its path are those of the text.
+
+    It must be this session's own: published since it began, recorded by its media server.
+    """
     run = context.session.pipeline_run()
     duration_s = probe(run.clip).duration_s or 0.0
     expect(
@@ -64,6 +69,7 @@ def fixture_published(context: Context, seconds: int, url: str) -> None:
         evidence=run.folder,
         hint="fixtures/streams holds the clip, environment/runs/run.py publishes it.",
     )
+    prove_made_now(run, context.session.stack(), since=context.session.started_at)
 
 
 @then("media-service detects stream and starts processing within {limit_s:d} seconds")
@@ -96,9 +102,10 @@ def audio_accumulated(context: Context, seconds: int) -> None:
 
 @then("segment is sent to STS-service container via Socket.IO at `{url}`")
 def segment_sent(context: Context, url: str) -> None:
-    """Prove what was sent, by whom and where to: conversation, sound, endpoint, connection."""
+    """Prove what was sent, by whom and where to: conversation, order, sound, endpoint, peers."""
     run, stack = context.session.pipeline_run(), context.session.stack()
     prove_contract_kept(run)
+    prove_in_turn(run)
     prove_fragments_hold_the_source(run)
     service, endpoint = stack.media_service, stack.resolve_inside(url)
     expect(
@@ -182,12 +189,13 @@ def all_segments_complete(context: Context) -> None:
 
 @then("{count:d} segments were processed")
 def segments_processed(context: Context, count: int) -> None:
-    """Count the results on the wire: all there, in order, none twice; the metrics agree."""
+    """Count the results on the wire: all, in order, none twice; the metrics agree (FR-044)."""
     run = context.session.pipeline_run()
     prove_results_in_order(run, count)
     prove_counted(run, "media_service_fragments_sent_total", count)
     prove_counted(run, "media_service_fragments_processed_total", count, status="success")
     prove_counted(run, "media_service_fragments_fallback_total", 0)
+    prove_counted(run, "media_service_fragment_processing_seconds_count", count)
 
 
 @then("real transcripts logged")
