@@ -29,7 +29,8 @@ class Errand:
 
     `volumes` maps a named volume to its folder inside; `folders` are shown read-only at the
     given path; `brought_back` are folders whose plain files are copied out afterwards, of a
-    command that failed only where `even_failed`.
+    command that failed only where `even_failed`. Without a `network`, by name, it has none; it
+    weighs `cpu_weight` against the 1024 of every other container where the processor is short.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Errand:
     user: str | None = None
     working_dir: str | None = None
     on_host_network: bool = False
+    network: str | None = None
+    cpu_weight: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def _created(client: docker.DockerClient, errand: Errand, owner: Owner) -> Conta
         environment=dict(errand.environment),
         user=errand.user,
         working_dir=errand.working_dir,
-        network_mode="host" if errand.on_host_network else "none",
+        network_mode="host" if errand.on_host_network else errand.network or "none",
+        cpu_shares=errand.cpu_weight,
         # The engine's own init reaps what the command leaves; an image's would be the second.
         entrypoint=[""],
         init=True,

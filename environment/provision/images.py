@@ -76,6 +76,8 @@ WORKBENCH = Source(
     requirements=_TRAINING / "requirements.txt",
     stands_on=STS_PACKAGES,
 )
+_PLAYERS = PurePosixPath("environment/players")
+PLAYERS = Source("players", _PLAYERS, contents=(_PLAYERS / "Dockerfile",))
 
 LABEL = "dubspec.image"
 STAGE_LABEL = "dubspec.stage"

@@ -202,3 +202,10 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_built(tmp_path: P
         workbench.pull_models(
             engine, Settings(_env_file=None), Progress(), brought=tmp_path / "nowhere"
         )
+
+
+def test_a_network_is_joined_by_name_and_the_processor_shared_by_weight() -> None:
+    engine = Engine()
+    run(engine, replace(ERRAND, network="e2e-dubbing-network", cpu_weight=8192))
+    (made,) = engine.created
+    assert (made["network_mode"], made["cpu_shares"]) == ("e2e-dubbing-network", 8192)
