@@ -39,6 +39,9 @@ HOLD_INTERVAL_S = 0.5
 """How often the first picture is sent before its own time."""
 PICTURE_WAIT_S = 0.5
 """A release is told with its first sound, or this much later where no picture is there yet."""
+MAX_PICTURE_WAIT_S = 12.0
+"""How long the first segment waits for the first picture; who joins a live stream gets it with the
+next keyframe, and encoders are often left at one in 250 pictures."""
 MAX_HELD_OUTPUT_S = 60.0
 """An earlier stream on the same output path has ended long before."""
 
@@ -56,6 +59,7 @@ class EgressEvents(Protocol):
         skew_ms: float | None,
     ) -> None: ...
     def stalled(self, stall: Stall) -> None: ...  # noqa: D102
+    def noted(self, event: str, **detail: object) -> None: ...  # noqa: D102
 
 
 class Egress:
@@ -113,6 +117,9 @@ class Egress:
             return
         if self._output is None:
             raise StreamError("no_video", "video track required for dubbing: none was seen")
+        if not self._video.wait_first(MAX_PICTURE_WAIT_S):
+            # The sound is worth having all the same.
+            self._events.noted("picture_absent", segment=upcoming.segment.number)
         if not self._path_free.wait(MAX_HELD_OUTPUT_S):
             raise StreamError("output_held", "the output path was never said to be free")
         try:

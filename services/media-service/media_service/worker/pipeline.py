@@ -132,6 +132,7 @@ class Pipeline:
                 return
             self._input_ended.set()
             self._tell(InputEnded(reason))
+        self._video.close()
         self._segments.close()
 
     def _publish(self) -> None:

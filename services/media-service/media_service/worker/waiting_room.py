@@ -29,7 +29,9 @@ class VideoQueue:
         self._max_bytes = max_bytes
         self._packets: deque[Packet[VideoStream]] = deque()
         self._bytes = 0
-        self._lock = threading.Lock()
+        self._seen = False
+        self._closed = False
+        self._changed = threading.Condition()
 
     @property
     def waiting_bytes(self) -> int:
@@ -38,7 +40,7 @@ class VideoQueue:
 
     def put(self, packet: Packet[VideoStream]) -> None:
         """Append a packet; raises ``StreamError`` when the bound is reached."""
-        with self._lock:
+        with self._changed:
             if self._bytes + packet.size > self._max_bytes:
                 raise StreamError(
                     "video_backlog_full",
@@ -46,15 +48,29 @@ class VideoQueue:
                 )
             self._packets.append(packet)
             self._bytes += packet.size
+            self._seen = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Say that no more pictures will come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait_first(self, timeout_s: float) -> bool:
+        """Wait until there was a first picture; False when none came, or none will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._seen or self._closed, timeout_s)
+            return self._seen
 
     def peek(self) -> Packet[VideoStream] | None:
         """Return the next packet and leave it there; None when there is none."""
-        with self._lock:
+        with self._changed:
             return self._packets[0] if self._packets else None
 
     def take(self) -> Packet[VideoStream]:
         """Remove and return the next packet."""
-        with self._lock:
+        with self._changed:
             packet = self._packets.popleft()
             self._bytes -= packet.size
             return packet
