@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,8 @@ from typing import Any, Final, Self
 
 import docker
 
+from environment.evidence.artifacts import LATEST, RUN_LOG
+from environment.evidence.log_lines import LogLine, read_log
 from environment.runs.program import Program
 from environment.settings import DEFAULT_NETWORK_NAME, REPO_ROOT
 from environment.stack.ownership import RUN_LABEL
@@ -26,17 +29,24 @@ _PROCESSES: Final = Path("/proc")
 class NestedRun:
     """One ``behave`` process with a run id, names and ports of its own; a context manager.
 
-    ``feature`` is a file of ``fixtures/nested``; ``tag`` picks its scenario. Output goes to
-    ``log``, evidence into the folder of that name without its suffix. Leaving the context ends
-    the process, whatever it is doing.
+    ``feature`` is a file of ``fixtures/nested``; ``tag`` picks its scenarios. Output goes to
+    ``log``, evidence into the folder of that name without its suffix. ``variables`` are settings
+    of its own. Leaving the context ends the process, whatever it is doing.
     """
 
-    def __init__(self, feature: str, tag: str, log: Path) -> None:
+    def __init__(
+        self, feature: str, tag: str, log: Path, *, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.run_id = f"nested-{os.getpid()}-{tag}"
+        self.log_file = log
+        self._evidence = log.with_suffix("") / LATEST
         self._program = Program(
             [sys.executable, "-m", "behave", str(FEATURES / feature), f"--tags=@{tag}"],
             log_file=log,
-            environment=nested_environment(self.run_id, log.with_suffix("")),
+            environment={
+                **nested_environment(self.run_id, log.with_suffix("")),
+                **(variables or {}),
+            },
             folder=REPO_ROOT,
             grace_s=_GRACE_S,
         )
@@ -58,6 +68,23 @@ class NestedRun:
         """What the run has printed so far: the last 64 KiB."""
         return self._program.log
 
+    @property
+    def pid(self) -> int:
+        """Its process id; raises ``HarnessError`` before the start."""
+        return self._program.pid
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Its summary.json; empty as long as there is none."""
+        path = self._evidence / "summary.json"
+        document: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        return document
+
+    @property
+    def events(self) -> list[LogLine]:
+        """What its run.log says so far."""
+        return read_log(self._evidence / RUN_LOG)
+
     def signal(self, number: int) -> None:
         """Send the behave process a signal."""
         self._program.signal(number)
@@ -72,12 +99,21 @@ class NestedRun:
             evidence=lambda: self.output[-3000:],
         )
 
-    def wait_ended(self, *, timeout_s: float) -> int:
-        """Wait for the end of the process; return its exit status."""
+    def wait_ended(self, *, timeout_s: float, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """Wait for the end of the process; return its exit status.
+
+        ``meanwhile`` is called some twenty times a second until then.
+        """
+
+        def probe() -> bool:
+            meanwhile()
+            return self._program.exit_code is not None
+
         wait_for(
             f"the run {self.run_id} to end",
-            lambda: self._program.exit_code is not None,
+            probe,
             timeout_s=timeout_s,
+            interval_s=0.05,
             evidence=lambda: self.output[-3000:],
         )
         return self._program.exit_code or 0
