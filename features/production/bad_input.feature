@@ -1,4 +1,4 @@
-@contract @bad-input
+@contract @bad-input @fr-035 @fr-036 @fr-037 @sc-005
 Feature: Bad input is refused in clear words, counted, and harms nobody else
 
   While something is wrong with one sender, another stream is dubbed from its first segment to its

@@ -7,7 +7,7 @@ Feature: User Story 2 - Full Pipeline E2E: RTMP Input to Dubbed Output (Priority
 
   # The six scenarios look at six stages of one recorded run of the 30 s clip.
 
-  @fr-015
+  @fr-015 @fr-025 @fr-027 @fr-029
   Scenario: a published stream is detected and processed
     Given both containers running with MediaMTX accessible
     When test fixture (30s English video) is published to `rtmp://localhost:1935/live/test/in`
@@ -25,13 +25,13 @@ Feature: User Story 2 - Full Pipeline E2E: RTMP Input to Dubbed Output (Priority
     When ASR + Translation + TTS pipeline completes
     Then dubbed audio (Spanish) returns via `fragment:processed` event within 15 seconds
 
-  @fr-015 @sc-005
+  @fr-015 @fr-036 @sc-005
   Scenario: dubbed sound and untouched picture stay together
     Given dubbed audio received
     When media-service remuxes A/V segments
     Then sync delta is less than 120ms and output publishes to RTMP
 
-  @fr-015 @fr-016 @fr-018 @fr-019 @sc-001 @sc-003
+  @fr-015 @fr-016 @fr-018 @fr-019 @fr-037 @sc-001 @sc-003
   Scenario: the whole clip comes out, segment by segment
     Given full 30-second stream processed
     When all segments complete
@@ -39,7 +39,7 @@ Feature: User Story 2 - Full Pipeline E2E: RTMP Input to Dubbed Output (Priority
     And output duration matches input (+/- 500ms)
     And real transcripts logged
 
-  @fr-017 @sc-004
+  @fr-017 @fr-034 @fr-035 @sc-004
   Scenario: the output plays and is dubbed
     Given output stream available
     When ffprobe inspects `rtmp://localhost:1935/live/test/out`
