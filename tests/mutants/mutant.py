@@ -34,9 +34,11 @@ class Edit:
 class Mutant:
     """One sabotage.
 
-    ``red`` are the names of the scenarios that must fail, and no others may. ``behave`` are
-    behave's arguments that select what is run; ``profile`` is the engines' for that, by default
-    the suite's own.
+    ``red`` are the names of the scenarios that must fail, and no others may; those in ``errors``
+    among them do so by an error, as a wait does that has no end, the others by an expectation.
+    ``behave`` are behave's arguments that select what is run; ``profile`` is the engines' for that,
+    by default the suite's own. ``alone``: nothing may run beside it: it would take its time,
+    or tidy up what it leaves.
     """
 
     name: str
@@ -44,4 +46,11 @@ class Mutant:
     edits: tuple[Edit, ...]
     behave: tuple[str, ...]
     red: tuple[str, ...]
+    errors: tuple[str, ...] = ()
     profile: str | None = None
+    alone: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The feature files that ``behave`` names."""
+        return tuple(word for word in self.behave if word.endswith(".feature"))
