@@ -14,6 +14,7 @@ from sts_service.engines.torch_runtime import device
 from sts_service.models.store import WHISPER, resolve
 
 DEFAULT_MODEL = "small"
+_BEAM_SIZE = 5
 NO_SPEECH_FROM = "no_speech_from"
 """What a checkpoint may carry beside its weights: nobody speaks where Whisper thinks so at least
 this probably. Without it Whisper must also doubt its own words, as OpenAI's models need it."""
@@ -49,6 +50,7 @@ class Engine(Recognizer):
                 samples,
                 language=language,
                 temperature=0.0,
+                beam_size=_BEAM_SIZE,
                 condition_on_previous_text=False,
                 fp16=self._device == "cuda",
                 **rules,
