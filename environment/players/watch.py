@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 COPY_TIMEOUT_S = 60
+START_TIMEOUT_S = 15
 END_TIMEOUT_S = 5
 MOST_FINDINGS_BYTES = 8_000_000
 TAIL_CHARS = 4000
@@ -62,9 +63,12 @@ class Page(SimpleHTTPRequestHandler):
 
 
 def copy_to_mp4(folder: Path) -> tuple[int, str]:
-    """Put the recording's packets, as they are, into an MP4; ffmpeg's status and complaints."""
+    """Put the recording's packets, as they are, into an MP4; ffmpeg's status, and what it said.
+
+    Each of its lines names its level: `[warning]`, `[error]`, `[fatal]`.
+    """
     command = [
-        *("ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-y"),
+        *("ffmpeg", "-hide_banner", "-nostdin", "-v", "level+warning", "-y"),
         *("-i", str(folder / "recording"), "-map", "0", "-c", "copy"),
         *("-movflags", "+faststart", str(folder / FOUND / "recording.mp4")),
     ]
@@ -85,7 +89,7 @@ def watch(folder: Path, timeout_s: float) -> tuple[dict[str, Any] | None, str]:
                 "chromium-headless-shell",
                 *FLAGS,
                 f"--user-data-dir={folder / 'profile'}",
-                f"http://127.0.0.1:{server.server_port}/page.html",
+                f"http://127.0.0.1:{server.server_port}/page.html?seconds={timeout_s:g}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -93,14 +97,15 @@ def watch(folder: Path, timeout_s: float) -> tuple[dict[str, Any] | None, str]:
             start_new_session=True,
         )
         try:
-            Page.posted.wait(timeout_s)
+            # The page knows what it lacks; only a browser that never shows it is cut off here.
+            Page.posted.wait(timeout_s + START_TIMEOUT_S)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(browser.pid, signal.SIGKILL)
             browser.wait(END_TIMEOUT_S)
             server.shutdown()
     # It misses the desktop's bus, line after line.
-    lines = [x for x in log.read_text(errors="replace").splitlines() if "/bus.cc" not in x]
+    lines = [x for x in log.read_text(errors="replace").splitlines() if "dbus/" not in x]
     return Page.findings, "\n".join(lines)[-TAIL_CHARS:]
 
 

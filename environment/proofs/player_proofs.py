@@ -105,13 +105,15 @@ def prove_played_to_its_end(playback: BrowserPlayback, promise: Promise, evidenc
         playback.trouble is None
         and playback.ended
         and playback.corrupted == 0
+        and not playback.unreadable
         and playback.width * playback.height > 0
         and abs(playback.played_until_s - promise.length_s) <= AS_LONG_WITHIN_S,
         expected=f"played to its end, {promise.length_s:.1f} s ± {AS_LONG_WITHIN_S:g} s, without "
         "an error",
         seen=f"{playback.trouble or 'no error'}, {'ended' if playback.ended else 'not ended'} at "
         f"{playback.played_until_s:.2f} s of {playback.duration_s} s, "
-        f"{playback.width}x{playback.height}, {playback.corrupted} pictures corrupted",
+        f"{playback.width}x{playback.height}, {playback.corrupted} pictures corrupted; "
+        f"{'; '.join(playback.unreadable) or 'all of it readable'}",
         evidence=evidence,
         hint="recording.mp4 there is what was played; `ffmpeg -v error -i` it to `-f null -`.",
     )

@@ -52,6 +52,7 @@ class BrowserPlayback(BaseModel):
     ``trouble`` is why it was not played to its end, where the page knows. ``shown`` are the
     pictures as they came to the screen: when, by the page's clock, and which, by the recording's.
     ``pictures`` were decoded, ``dropped`` of them too late to be shown, ``corrupted`` damaged.
+    ``unreadable`` is what ffmpeg could not read of the recording when it copied it for Chromium.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +71,7 @@ class BrowserPlayback(BaseModel):
     samples: tuple[Look, ...]
     events: tuple[tuple[float, str], ...]
     browser: str
+    unreadable: tuple[str, ...] = ()
 
     @property
     def dropped_share(self) -> float:

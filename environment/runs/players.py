@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,7 @@ _RTMP: Final = "rtmp://mediamtx:1935"
 _CPU_WEIGHT: Final = 8192
 _START_S: Final = 30.0
 _SILENT_SERVER_US: Final = 8_000_000
+_ERROR: Final = re.compile(r"\[(error|fatal|panic)\]")
 _STATUS_LINE: Final = "STATUS " + " ".join(
     f"${{={name}:0}}"
     for name in (
@@ -175,8 +177,11 @@ def read_findings(evidence: Path) -> BrowserPlayback | None:
     file = evidence / FINDINGS
     if not file.is_file():
         return None
-    findings = json.loads(file.read_text(encoding="utf-8"))["findings"]
-    return None if findings is None else BrowserPlayback.model_validate(findings)
+    document = json.loads(file.read_text(encoding="utf-8"))
+    if document["findings"] is None:
+        return None
+    errors = [line for line in document["copy_log"].splitlines() if _ERROR.search(line)]
+    return BrowserPlayback.model_validate({**document["findings"], "unreadable": errors})
 
 
 def _finding(command: tuple[str, ...]) -> tuple[str, ...]:

@@ -86,8 +86,12 @@ def posted(**changes: object) -> dict[str, object]:
     }
 
 
+COPY_LOG = "[mp4 @ 0x1] [warning] odd\n[flv @ 0x2] [error] Packet corrupt (dts = 6021).\n"
+
+
 def left(folder: Path, findings: object) -> Path:
-    (folder / FINDINGS).write_text(json.dumps({"findings": findings, "log": ""}))
+    document = {"findings": findings, "copy_log": COPY_LOG, "log": ""}
+    (folder / FINDINGS).write_text(json.dumps(document))
     return folder
 
 
@@ -102,6 +106,7 @@ def test_the_pages_findings_are_read(tmp_path: Path) -> None:
     assert playback.loudest_dbfs(0.0, 1.0) == -30.5
     assert playback.loudest_dbfs(1.0, 2.0) == -12
     assert playback.loudest_dbfs(5.0, 6.0) == -120
+    assert playback.unreadable == ("[flv @ 0x2] [error] Packet corrupt (dts = 6021).",)
 
 
 def test_a_picture_that_stays_until_the_end_was_held_so_long() -> None:

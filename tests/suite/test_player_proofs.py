@@ -101,6 +101,7 @@ def test_a_picture_that_is_held_in_the_place_of_a_missed_head_is_accepted() -> N
         (playback(played_until_s=6.0, duration_s=6.0), "ended at 6.00 s"),
         (playback(played_until_s=13.0, duration_s=13.0), "ended at 13.00 s"),
         (playback(corrupted=1), "1 pictures corrupted"),
+        (playback(unreadable=("[flv] [error] Packet corrupt",)), "Packet corrupt"),
         (playback(width=0, height=0), "0x0"),
         (playback(within(5, 6.5, changed_share=0.0)), "still for up to"),
         (playback(within(5, 6.5, brightest=16.0)), "black for up to"),
