@@ -8,8 +8,7 @@ PY      := $(BIN)/python
 READY   := $(VENV)/.requirements
 RESULTS := artifacts/results
 BEHAVE  := $(PY) -m behave features/
-JUNIT   := --junit --junit-directory $(RESULTS)/behave \
-           -D behave.reporter.junit.show_skipped_always=true
+JUNIT   := --junit --junit-directory
 ARGS    ?=
 RUNS    ?= 10
 
@@ -22,11 +21,13 @@ help: ## Say what there is to make
 e2e: $(READY) ## Run the whole suite against real containers, installing what is missing
 	@$(PY) -m environment setup
 	@rm -rf $(RESULTS)/behave
-	@$(BEHAVE) $(JUNIT) $(ARGS)
+	@$(BEHAVE) -D behave.reporter.junit.show_skipped_always=true \
+	    $(JUNIT) $(RESULTS)/behave $(ARGS)
 
 p1: $(READY) ## Run the priority-1 scenarios that are not slow
 	@$(PY) -m environment setup
-	@$(BEHAVE) --tags="@p1 and not @slow" $(ARGS)
+	@rm -rf $(RESULTS)/p1
+	@$(BEHAVE) --tags="@p1 and not @slow" $(JUNIT) $(RESULTS)/p1 $(ARGS)
 
 test: $(READY) ## Run ruff, mypy and the unit tests (no Docker needed)
 	@$(PY) -m environment setup --for test
@@ -50,7 +51,7 @@ images: $(READY) ## Pull or build the images; ARGS=--sizes tells how large they 
 fixtures: $(READY) ## Make the clips in fixtures/streams anew
 	@$(PY) -m environment fixtures $(ARGS)
 
-models: $(READY) ## Train the pocket models anew (hours; interrupted, it goes on next time)
+models: $(READY) ## Train the pocket models anew (two hours; interrupted, it goes on next time)
 	@$(PY) -m environment models $(ARGS)
 
 engines: $(READY) ## Run the contract tests of the speech engines: ARGS="--profile embedded"
