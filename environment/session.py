@@ -21,11 +21,14 @@ from environment.runs.pipeline import run_pipeline
 from environment.runs.program import end_all
 from environment.runs.publisher import require_clip
 from environment.runs.run import PipelineRun
+from environment.runs.side_by_side import Outcome, SideBySide
 from environment.scenario import ScenarioRun
 from environment.settings import REPO_ROOT, Settings
 from environment.shared import Shared
 from environment.stack.production import ProductionStack
 from environment.stack.system import System, describe
+from fixtures.built import built_path, ensure_built
+from fixtures.recipes import RECIPES, find_recipe
 
 __all__ = ["ScenarioRun", "Session", "System"]
 
@@ -67,6 +70,7 @@ class Session:
         self._stack = Shared("Starting the stack", self._start_stack, self._asker)
         self._observer = Shared("Connecting the observer", self._start_observer, self._asker)
         self._pipeline = Shared("The shared run of the 30 s clip", self._run_shared, self._asker)
+        self._side_by_side = SideBySide(self)
 
     @property
     def artifacts(self) -> Path:
@@ -131,11 +135,23 @@ class Session:
         return self._pipeline.made
 
     def clip(self, name: str) -> Path:
-        """Return a committed clip by the name, or path, that the text uses.
+        """Return a clip by the name, or path, that the text uses; built if it is one of those.
 
         Raises ``ClipMissing``, a ``FileNotFoundError`` with the remedy, if it is not there.
         """
+        recipe = Path(name).name.removesuffix(".mp4")
+        if any(known.name == recipe for known in RECIPES):
+            return self._built(recipe)
         return require_clip(CLIPS / Path(name).name)
+
+    def clip_run(self, name: str) -> Outcome:
+        """Return what became of a clip that is built on demand, published with its group.
+
+        The first who asks for one of the group has it made; a failure is that clip's alone.
+        """
+        outcome = self._side_by_side.outcome(Path(name).name.removesuffix(".mp4"))
+        self._note_pipeline(outcome.folder)
+        return outcome
 
     def new_stream_name(self, hint: str) -> str:
         """Return a stream name that nobody had in this run: ``<slug of hint>-<n>`` (FR-029)."""
@@ -230,6 +246,13 @@ class Session:
 
     def _run_shared(self) -> PipelineRun:
         return run_pipeline(self, self.clip(MAIN_CLIP), name="shared-run")
+
+    def _built(self, recipe: str) -> Path:
+        clip = built_path(find_recipe(recipe))
+        if clip.is_file():
+            return ensure_built(recipe)
+        with self.progress.step(f"build the clip {clip.name}"):
+            return ensure_built(recipe)
 
     def _note_pipeline(self, folder: Path | None) -> None:
         if self.scenario is not None and folder is not None:

@@ -98,6 +98,12 @@ class Observations:
             and seen.received_at >= since
         ]
 
+    def forget(self, stream_id: str) -> None:
+        """Let the events of a stream go; they do not count as dropped."""
+        with self._lock:
+            self._kept = deque(s for s in self._kept if s.event.stream_id != stream_id)
+            self._kept_bytes = sum(seen.audio_chars for seen in self._kept)
+
     def malformed(self) -> list[str]:
         """Say of each repetition that was not even a valid ``observed`` event what it was."""
         with self._lock:

@@ -111,6 +111,13 @@ class Observer:
         """Return the events seen so far that match, oldest first; ``since`` in Unix seconds."""
         return self._seen.events(stream_id, event, sender, since)
 
+    def forget(self, stream_id: str) -> None:
+        """Let the events of a stream go that is over, and of which all was taken that is needed.
+
+        Its sound would push out what others still want to see.
+        """
+        self._seen.forget(stream_id)
+
     def wait_for_event(
         self,
         stream_id: str | None,

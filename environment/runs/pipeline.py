@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -43,23 +44,40 @@ def run_pipeline(session: Session, clip: Path, *, name: str = "run") -> Pipeline
     with the stream.
     """
     require_clip(clip)
-    attempt = _Attempt(session, clip, session.new_stream_name(name))
-    try:
-        run = attempt.make()
-        run.write()
-    except Exception as error:
-        # Whatever it is, such as a report without a field: the evidence must not be lost.
-        raise attempt.failed(error) from error
-    for trouble in attempt.keep_logs():
-        session.log_event("evidence_missing", what=trouble)
-    return run
+    attempt = Attempt(session, clip, session.new_stream_name(name))
+    attempt.wait_idle()
+    return attempt.record()
 
 
-class _Attempt:
+class CalledOff(HarnessError):  # noqa: N818 - the family's way of naming
+    """A run was given up because nobody waits for it any more."""
+
+
+class Attempt:
+    """One try to make a pipeline run, alone or beside others.
+
+    ``probe_live``: have ffprobe look at the output while it is live. ``under_way`` is set once
+    media-service takes the stream's media in, or the attempt is over; setting ``called_off`` from
+    another thread ends it.
+    """
+
     """The making of one run, and what is known of it when it fails half-way."""
 
-    def __init__(self, session: Session, clip: Path, stream: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        clip: Path,
+        stream: str,
+        *,
+        timeout_s: float = RUN_TIMEOUT_S,
+        probe_live: bool = True,
+        called_off: threading.Event | None = None,
+    ) -> None:
         self.session = session
+        self.timeout_s = timeout_s
+        self.probe_live = probe_live
+        self.under_way = threading.Event()
+        self._called_off = called_off or threading.Event()
         self.settings = session.settings
         self.log = session.store.log
         self.clip = clip
@@ -74,17 +92,46 @@ class _Attempt:
         self.watch = OutputWatch(self.path_out, self.stack.media_server.path)
         self._stream_log = StreamLog(self.log)
 
+    def wait_idle(self) -> None:
+        """Wait until media-service carries no other stream, so that its counters tell of this one.
+
+        A failure leaves the evidence that a failed run leaves.
+        """
+        try:
+            self.stack.media_service.wait_idle()
+        except Exception as error:
+            raise self.failed(error) from error
+
+    def record(self) -> PipelineRun:
+        """Make the run, and write it and the containers' logs to its folder.
+
+        Raises ``PipelineFailed``, or ``CalledOff``, of which nothing is kept.
+        """
+        try:
+            run = self.make()
+            run.write()
+        except CalledOff:
+            raise
+        except Exception as error:
+            # Whatever it is, such as a report without a field: the evidence must not be lost.
+            raise self.failed(error) from error
+        finally:
+            self.under_way.set()
+        for trouble in self.keep_logs():
+            self.session.log_event("evidence_missing", what=trouble)
+        return run
+
     def make(self) -> PipelineRun:
+        """Publish, follow, and gather what came out; nothing is written yet."""
         timeout = self.settings.timeout
         media = self.stack.media_service
-        media.wait_idle()
         before = media.metrics()
         with (
             publish(self.stack, self.clip, self.path_in, on_event=self.log) as publication,
             LiveProbe(self.stack.rtmp_url(self.path_out)) as live,
         ):
             active_at = publication.wait_active(timeout(ACTIVE_TIMEOUT_S))
-            output_gone_at = self._until_gone(publication, live, timeout(RUN_TIMEOUT_S))
+            output_gone_at = self._until_gone(publication, live, timeout(self.timeout_s))
             live.poll()
             published_at = publication.started_at
             publish_ended_at = publication.wait_finished(timeout(ACTIVE_TIMEOUT_S))
@@ -117,7 +164,7 @@ class _Attempt:
             events=events,
             violations=tuple(self.observer.violations(stream_id)),
             ffprobe_live=live.result,
-            ffprobe_live_error=live.error or (None if live.started else "the output never began"),
+            ffprobe_live_error=live.error or self._why_not_probed(live),
             metrics_before=before,
             metrics_after=media.metrics(),
             media_server=self.session.system().media_server,
@@ -141,6 +188,7 @@ class _Attempt:
             f"The pipeline run of {self.clip.name} as {self.path_in} failed: "
             f"{said.rstrip('. ')}. Its evidence lies in {self.folder}.",
             folder=self.folder,
+            report=self.report,
             remedy="read media-service.log and run.json there, from the last `at` backwards.",
         )
 
@@ -157,7 +205,7 @@ class _Attempt:
         def probe() -> float:
             self.watch.look()
             report = self._look()
-            if (report.get("output") or {}).get("first_packet_at"):
+            if self.probe_live and (report.get("output") or {}).get("first_packet_at"):
                 live.start() if not live.started else live.poll()
             if report["state"] == "failed":
                 raise HarnessError(f"media-service gave the stream up: {report.get('error')}.")
@@ -165,13 +213,23 @@ class _Attempt:
                 return self.watch.check_gone()
             raise NotYet(_progress_of(report))
 
+        def alive() -> None:
+            publication.check()
+            if self._called_off.is_set():
+                raise CalledOff(f"The run of {self.clip.name} was called off.")
+
         return wait_for(
             f"{self.path_in} to be dubbed to its end",
             probe,
             timeout_s=timeout_s,
             interval_s=POLL_S,
-            alive=publication.check,
+            alive=alive,
         )
+
+    def _why_not_probed(self, live: LiveProbe) -> str | None:
+        if not self.probe_live:
+            return "it was not to be probed"
+        return None if live.started else "the output never began"
 
     def _look(self) -> dict[str, Any]:
         try:
@@ -187,6 +245,8 @@ class _Attempt:
             if report["path_in"] == self.path_in:
                 self.report = report
                 self._stream_log.follow(report)
+                if report.get("processing_at"):
+                    self.under_way.set()
                 return report
         raise NotYet("media-service has not detected the stream")
 

@@ -18,11 +18,22 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 class PipelineFailed(HarnessError):  # noqa: N818 - the family's way of naming
-    """A pipeline run did not come to its end; what was seen of it lies in ``folder``."""
+    """A pipeline run did not come to its end; what was seen of it lies in ``folder``.
 
-    def __init__(self, message: str, *, folder: Path, remedy: str | None = None) -> None:
+    ``report`` is the last that media-service reported of the stream; empty: it never did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        folder: Path,
+        report: Mapping[str, Any] | None = None,
+        remedy: str | None = None,
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.folder = folder
+        self.report = dict(report or {})
 
 
 @dataclass(frozen=True)
