@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import Choice
 from sts_service.library_environment import prepare_environment
 from sts_service.models.check import check
 from sts_service.models.errors import ModelError
+from sts_service.models.hub import allow_downloads
 from sts_service.models.pull import pull, wanted_models
 from sts_service.settings import Settings, SettingsError, read_settings
 
@@ -54,17 +54,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pull(settings: Settings, brought: Path | None) -> None:
     options = settings.selection.options
-    store, volume = options.models_dir, options.models_volume
-    if brought is not None and not brought.is_dir():
+    if brought is None:
+        # Before the first trial imports a library that asks whether it may.
+        allow_downloads()
+    elif not brought.is_dir():
         raise ModelError(f"there is no folder {brought}")
     for wanted in wanted_models(settings.selection):
         print(f"{wanted.name} ({wanted.stage.value}) ...", flush=True)
-        pulled = pull(wanted, store, brought=brought)
+        pulled = pull(wanted, options, brought=brought)
         word = "stored" if pulled.fresh else "already there"
         print(f"  {word}: {pulled.identity} at {pulled.model.path}", flush=True)
-        checked = check(wanted.stage, Choice(wanted.provider, wanted.name), options)
-        print(f"  loads in {checked.load_s:.1f} s", flush=True)
-    print(f"the volume {volume} ({store}) has all three models")
+        print(f"  loads in {pulled.checked.load_s:.1f} s", flush=True)
+    print(f"the volume {options.models_volume} ({options.models_dir}) has all three models")
 
 
 def _check(settings: Settings) -> None:

@@ -4,12 +4,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.contracts import Stage
-from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import PROFILES, Selection
+from sts_service.engines.base import EngineLoadError, EngineOptions
+from sts_service.engines.registry import PROFILES, Choice, Selection
+from sts_service.models.check import Checked, check
 from sts_service.models.errors import ModelError
 from sts_service.models.hub import download
 from sts_service.models.store import COQUI, MARIAN, WHISPER, Family, StoredModel
@@ -17,6 +18,7 @@ from sts_service.models.store import COQUI, MARIAN, WHISPER, Family, StoredModel
 _FAMILIES = {"whisper": WHISPER, "marian": MARIAN, "coqui": COQUI}
 
 Download = Callable[[Family, str, Path], Path]
+Trial = Callable[[Stage, Choice, EngineOptions], Checked]
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,21 @@ class Wanted:
         """The kind of model that the engine loads."""
         return _FAMILIES[self.provider]
 
+    @property
+    def choice(self) -> Choice:
+        """The engine with this model."""
+        return Choice(self.provider, self.name)
+
 
 @dataclass(frozen=True)
 class Pulled:
-    """A model in the store; ``fresh`` if it was not there before."""
+    """A model in the store, and what loading it took; ``fresh`` if it was not there before."""
 
     wanted: Wanted
     model: StoredModel
     identity: str
     fresh: bool
+    checked: Checked
 
 
 def wanted_models(selection: Selection) -> list[Wanted]:
@@ -58,31 +66,60 @@ def wanted_models(selection: Selection) -> list[Wanted]:
 
 
 def pull(
-    wanted: Wanted, store: Path, *, brought: Path | None, fetch: Download = download
+    wanted: Wanted,
+    options: EngineOptions,
+    *,
+    brought: Path | None,
+    fetch: Download = download,
+    trial: Trial = check,
 ) -> Pulled:
-    """Put a model into the store, whole or not at all; ``ModelError`` says why it cannot be.
+    """Put a model that loads into the store, whole; ``ModelError`` says why it cannot be.
 
-    What is there already is kept, unless ``brought`` holds something else of that name.
+    What is there and loads is kept, unless ``brought`` holds something else of that name; it is
+    replaced only by what has been loaded where it arrived.
     """
-    family, name = wanted.family, wanted.name
-    place = store / family.place(name)
-    there = StoredModel(name, place) if family.missing(place) is None else None
-    if brought is None and there is not None:
-        return Pulled(wanted, there, _identity(there), fresh=False)
-    if brought is not None:
-        source = _find(family, name, brought)
-        identity = _identity(StoredModel(name, source))
-        if there is not None and _identity(there) == identity:
-            return Pulled(wanted, there, identity, fresh=False)
+    family, name, store = wanted.family, wanted.name, options.models_dir
+    source = None if brought is None else _find(family, name, brought)
+    model = StoredModel(name, store / family.place(name))
+    broken = ""
+    if _is_there(family, model, source):
+        try:
+            checked = trial(wanted.stage, wanted.choice, options)
+            return Pulled(wanted, model, _identity(model), fresh=False, checked=checked)
+        except EngineLoadError as error:
+            broken = f"; what is there does not load either: {error}"
+    try:
         with _scratch(store) as scratch:
-            _place(_copied(source, scratch), place)
-    else:
-        with _scratch(store) as scratch:
-            fetched = fetch(family, name, scratch / "model")
-            _check(family, name, fetched)
-            _place(fetched, place)
-    model = StoredModel(name, place)
-    return Pulled(wanted, model, _identity(model), fresh=True)
+            arrived = scratch / family.place(name)
+            arrived.parent.mkdir()
+            if source is None:
+                fetch(family, name, scratch / "download").replace(arrived)
+            else:
+                _copy(source, arrived)
+            _check(family, name, arrived)
+            _tidy(arrived)
+            checked = _tried(wanted, replace(options, models_dir=scratch), trial)
+            _place(arrived, model.path, aside=scratch / "replaced")
+    except ModelError as error:
+        raise ModelError(f"{error}{broken}") from error
+    return Pulled(wanted, model, _identity(model), fresh=True, checked=checked)
+
+
+def _is_there(family: Family, model: StoredModel, source: Path | None) -> bool:
+    if family.missing(model.path) is not None:
+        return False
+    return source is None or _identity(model) == _identity(StoredModel(model.name, source))
+
+
+def _tried(wanted: Wanted, options: EngineOptions, trial: Trial) -> Checked:
+    try:
+        return trial(wanted.stage, wanted.choice, options)
+    except EngineLoadError as error:
+        raise ModelError(
+            f"{wanted.name} does not load, and was not put into the volume "
+            f"{options.models_volume}: {error}; remedy: another copy of it, "
+            "make pull-models FROM=<folder that has it>"
+        ) from error
 
 
 def _find(family: Family, name: str, brought: Path) -> Path:
@@ -123,7 +160,7 @@ def _scratch(store: Path) -> Iterator[Path]:
     except OSError as error:
         raise ModelError(f"nothing can be written to {store}: {error.strerror}") from error
     try:
-        (folder / "model").mkdir()
+        (folder / "download").mkdir()
         yield folder
     except OSError as error:
         raise ModelError(f"the model could not be stored in {store}: {error}") from error
@@ -131,22 +168,24 @@ def _scratch(store: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copied(source: Path, scratch: Path) -> Path:
-    target = scratch / source.name
+def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target)
     else:
         shutil.copyfile(source, target)
-    return target
 
 
-def _place(fetched: Path, place: Path) -> None:
+def _tidy(arrived: Path) -> None:
     # Services run as another user, and read only.
-    for path in (fetched, *fetched.rglob("*")):
+    for path in (arrived, *arrived.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     # What a downloader keeps for itself is no part of the model.
-    shutil.rmtree(fetched / ".cache", ignore_errors=True)
+    shutil.rmtree(arrived / ".cache", ignore_errors=True)
+
+
+def _place(arrived: Path, place: Path, *, aside: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
+    # A folder that is not empty cannot be replaced in one move, as a file can.
     if place.is_dir():
-        shutil.rmtree(place)
-    fetched.replace(place)
+        place.rename(aside)
+    arrived.replace(place)
