@@ -16,7 +16,7 @@ from environment.measuring.correlation import SILENCE_DBFS
 from environment.measuring.media import keyframe_interval_s, probe, read_video_packets
 from environment.measuring.sound import level_dbfs
 from environment.runs.playback import BrowserPlayback, LivePlayback
-from environment.runs.players import FINDINGS, read_findings, watch
+from environment.runs.players import FINDINGS, LiveFindings, read_findings, watch
 
 if TYPE_CHECKING:
     from environment.runs.run import PipelineRun
@@ -29,8 +29,6 @@ APART_AT_MOST_S: Final = 0.12
 DROPPED_AT_MOST: Final = 0.1
 LONGEST_HOLD_S: Final = 0.5
 LONGEST_STILL_S: Final = 1.0
-LIVE_SHORTER_BY_S: Final = 1.0
-"""What mpv may miss of its time: it tells its place from its first picture to its last but some."""
 _VIEWINGS: Final = 2
 _WATCHED: Final = "watched"
 
@@ -173,22 +171,26 @@ def prove_plays_live_in_mpv(playback: LivePlayback, seconds: float, evidence: Pa
     )
 
 
-def prove_found_live(document: Mapping[str, Any], evidence: Path) -> None:
+def prove_found_live(findings: LiveFindings, evidence: Path) -> None:
     """ffprobe found one H.264 and one AAC track, with all that a player needs to know of them."""
-    streams: Sequence[Mapping[str, Any]] = document.get("streams", [])
+    streams: Sequence[Mapping[str, Any]] = findings.probed.get("streams", [])
     found = {str(stream.get("codec_type")): stream for stream in streams}
     video, audio = found.get("video", {}), found.get("audio", {})
     expect(
-        len(streams) == 2
+        not findings.probe_complaints
+        and len(streams) == 2
         and (video.get("codec_name"), audio.get("codec_name")) == ("h264", "aac")
         and min(int(video.get("width", 0)), int(video.get("height", 0))) > 0
         and int(audio.get("sample_rate", 0)) > 0
         and int(audio.get("channels", 0)) > 0,
         expected="one H.264 track with its size, one AAC track with its rate and channels",
-        seen=[
-            {key: s.get(key) for key in ("codec_name", "width", "height", "sample_rate")}
-            for s in streams
-        ],
+        seen=(
+            findings.probe_complaints,
+            [
+                {key: s.get(key) for key in ("codec_name", "width", "height", "sample_rate")}
+                for s in streams
+            ],
+        ),
         evidence=evidence / "ffprobe.json",
         hint="the sequence headers, which media-service sends first.",
     )
@@ -200,7 +202,7 @@ def _live_faults(playback: LivePlayback, seconds: float) -> list[str]:
         faults.append(f"exit status {playback.exit_status}")
     if playback.codecs != {"video": "h264", "audio": "aac"}:
         faults.append(f"tracks {playback.codecs}")
-    if playback.played_s < seconds - LIVE_SHORTER_BY_S:
+    if playback.played_s < seconds:
         faults.append(f"played for {playback.played_s:.1f} s")
     if playback.loudest_dbfs is None or playback.loudest_dbfs < SILENCE_DBFS:
         faults.append(f"a peak of {playback.loudest_dbfs} dBFS")

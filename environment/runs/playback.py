@@ -125,11 +125,11 @@ class BrowserPlayback(BaseModel):
 class LivePlayback:
     """A live stream as mpv played it.
 
-    ``codecs`` are those of the tracks it chose, by kind; ``played_s`` is how far it came. Of its
-    ``pictures`` so many were ``dropped``, by the decoder or too late for the screen. ``apart_s`` is
-    how far sound and picture were apart at most, once it had settled; ``loudest_dbfs`` the sound's
-    peak, None where there was none; ``complaints`` the errors of its log; ``stills`` what its
-    filters said of a picture that stood still or was black for a second.
+    ``codecs`` are those of the tracks it chose, by kind; ``played_s`` is how far it came from its
+    first picture. Of its ``pictures`` so many were ``dropped``, by the decoder or too late for the
+    screen. ``apart_s`` is how far sound and picture were apart at most, once it had settled;
+    ``loudest_dbfs`` the sound's peak, None where there was none; ``complaints`` the errors of its
+    log; ``stills`` what its filters said of a picture that stood still or was black for a second.
     """
 
     exit_status: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,8 @@ _RTMP: Final = "rtmp://mediamtx:1935"
 # A player that is starved of the processor tells nothing of the stream.
 _CPU_WEIGHT: Final = 8192
 _START_S: Final = 30.0
+# Who joins half-way hears before he sees: the next keyframe is two seconds away at most.
+_JOIN_S: Final = 2.5
 _SILENT_SERVER_US: Final = 8_000_000
 _ERROR: Final = re.compile(r"\[(error|fatal|panic)\]")
 _STATUS_LINE: Final = "STATUS " + " ".join(
@@ -48,6 +51,15 @@ class Versions:
 
     programs: tuple[str, ...]
     user_id: int
+
+
+@dataclass(frozen=True)
+class LiveFindings:
+    """A live stream as ffprobe found it (streams and container, as JSON), and as mpv played it."""
+
+    probed: dict[str, Any]
+    probe_complaints: str
+    playback: LivePlayback
 
 
 def ensure_players(session: Session) -> str:
@@ -73,60 +85,48 @@ def ask_versions(session: Session) -> Versions:
     return Versions(tuple(programs), int(user_id))
 
 
-def probe_live(session: Session, path: str, evidence: Path) -> dict[str, Any]:
-    """What ffprobe says of a live path of the media server: streams and container.
+def play_live(session: Session, path: str, seconds: float, evidence: Path) -> LiveFindings:
+    """Let ffprobe inspect a live path of the media server, while mpv shows it for that long.
 
-    What it said is left in the folder ``evidence``. Raises ``ContainerFailed`` when it found
-    nothing.
+    mpv has neither screen nor loudspeaker, but keeps their time. Filters of FFmpeg's look for
+    pictures that stand still or are black, and measure the sound. What both found and said is left
+    in the folder ``evidence``.
     """
+    url = f"{_RTMP}/{path}"
     probe = (
         *("ffprobe", "-hide_banner", "-v", "error", "-rw_timeout", str(_SILENT_SERVER_US)),
-        *("-show_streams", "-show_format", "-of", "json", "-o", "found/ffprobe.json"),
-        *("-i", f"{_RTMP}/{path}"),
+        *("-show_streams", "-show_format", "-of", "json", "-o", "found/ffprobe.json", "-i", url),
     )
-    outcome, said = _run(
-        session, "ffprobe", _finding(probe), timeout_s=_START_S, on_network=True, evidence=evidence
-    )
-    found = evidence / "ffprobe.json"
-    document: dict[str, Any] = json.loads(found.read_text()) if outcome.status == 0 else {}
-    if said.strip() or not document.get("streams"):
-        raise ContainerFailed(
-            f"ffprobe ended with {outcome.status} at the live {path}: {said[-1000:].strip()}",
-            remedy="the media server's log has a line for each reader.",
-        )
-    return document
-
-
-def play_live(session: Session, path: str, seconds: float, evidence: Path) -> LivePlayback:
-    """Let mpv play a live path of the media server for that long, in real time.
-
-    It has neither screen nor loudspeaker, but keeps their time. Filters of FFmpeg's look for
-    pictures that stand still or are black, and measure the sound. Its log is left in the folder
-    ``evidence``, with what it said.
-    """
     play = (
         *("mpv", "--no-config", "--load-scripts=no", "--ytdl=no", "--no-input-terminal"),
-        *("--vo=null", "--ao=null", f"--length={seconds:g}", "--msg-color=no"),
+        *("--vo=null", "--ao=null", f"--length={seconds + _JOIN_S:g}", "--msg-color=no"),
         *("--log-file=found/mpv.log", f"--term-status-msg={_STATUS_LINE}"),
         *(
             "--af=lavfi=[volumedetect]",
             "--vf=lavfi=[scale=320:-2,freezedetect=d=1,blackdetect=d=1]",
         ),
-        f"{_RTMP}/{path}",
+        url,
+    )
+    both = (
+        f"mkdir found; {shlex.join(probe)} >found/ffprobe.log 2>&1 & "
+        f"{shlex.join(play)}; status=$?; wait; exit $status"
     )
     outcome, said = _run(
         session,
-        "mpv",
-        _finding(play),
+        "live",
+        ("sh", "-c", both),
         timeout_s=seconds + _START_S,
         on_network=True,
         evidence=evidence,
     )
     (evidence / "mpv-said.txt").write_text(said, encoding="utf-8")
-    log = (evidence / "mpv.log").read_text(encoding="utf-8", errors="replace")
-    playback = read_live_playback(outcome.status, said, log)
+    playback = read_live_playback(outcome.status, said, _text(evidence / "mpv.log"))
     session.log_event("played_live", path=path, by="mpv", playback=playback)
-    return playback
+    return LiveFindings(
+        probed=json.loads(_text(evidence / "ffprobe.json") or "{}"),
+        probe_complaints=_text(evidence / "ffprobe.log").strip(),
+        playback=playback,
+    )
 
 
 def watch(session: Session, recording: Path, length_s: float, evidence: Path) -> BrowserPlayback:
@@ -184,9 +184,9 @@ def read_findings(evidence: Path) -> BrowserPlayback | None:
     return BrowserPlayback.model_validate({**document["findings"], "unreadable": errors})
 
 
-def _finding(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command, with a folder of its user's own for what it finds."""
-    return ("sh", "-c", 'mkdir found && exec "$@"', "sh", *command)
+def _text(file: Path) -> str:
+    """What a player wrote; nothing where it did not come to that."""
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
 
 
 def _run(

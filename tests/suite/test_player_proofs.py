@@ -24,6 +24,7 @@ from environment.proofs.player_proofs import (
     prove_smooth,
 )
 from environment.runs.playback import BrowserPlayback, LivePlayback, Look
+from environment.runs.players import LiveFindings
 
 LENGTH_S = 12.0
 PROMISE = Promise(LENGTH_S, head_s=2.0, spoken=((0.0, 6.0), (6.0, 12.0)))
@@ -188,7 +189,7 @@ def test_a_recording_that_cannot_be_opened_is_refused(
 LIVE = LivePlayback(
     exit_status=0,
     codecs={"video": "h264", "audio": "aac"},
-    played_s=9.8,
+    played_s=10.4,
     pictures=298,
     dropped=2,
     apart_s=0.001,
@@ -210,7 +211,7 @@ def test_a_live_stream_that_plays_is_accepted() -> None:
         ({"stills": ("freeze_start: 3.2",)}, "freeze_start"),
         ({"codecs": {"video": "h264"}}, "tracks"),
         ({"codecs": {"video": "hevc", "audio": "aac"}}, "hevc"),
-        ({"played_s": 6.0}, r"played for 6\.0 s"),
+        ({"played_s": 9.9}, r"played for 9\.9 s"),
         ({"loudest_dbfs": None}, "peak of None"),
         ({"loudest_dbfs": -91.0}, r"peak of -91\.0 dBFS"),
         ({"apart_s": 0.15}, r"0\.150 s apart"),
@@ -228,7 +229,13 @@ AUDIO = {"codec_type": "audio", "codec_name": "aac", "sample_rate": "48000", "ch
 
 
 def test_what_ffprobe_should_find_is_accepted() -> None:
-    prove_found_live({"streams": [VIDEO, AUDIO]}, HERE)
+    prove_found_live(LiveFindings({"streams": [VIDEO, AUDIO]}, "", LIVE), HERE)
+
+
+def test_an_ffprobe_that_complains_is_not_content() -> None:
+    found = LiveFindings({"streams": [VIDEO, AUDIO]}, "non-existing PPS 0 referenced", LIVE)
+    with pytest.raises(ExpectationFailed, match="non-existing PPS"):
+        prove_found_live(found, HERE)
 
 
 @pytest.mark.parametrize(
@@ -244,4 +251,4 @@ def test_what_ffprobe_should_find_is_accepted() -> None:
 )
 def test_what_ffprobe_should_not_find_is_refused(streams: list[dict[str, Any]]) -> None:
     with pytest.raises(ExpectationFailed, match=r"one H\.264 track"):
-        prove_found_live({"streams": streams}, HERE)
+        prove_found_live(LiveFindings({"streams": streams}, "", LIVE), HERE)
