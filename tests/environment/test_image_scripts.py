@@ -102,7 +102,7 @@ def archives(tmp_path: Path) -> Path:
     return folder
 
 
-def describe(folder: Path, **changed: str) -> None:
+def describe(folder: Path, **changed: object) -> None:
     model = {
         "archive": "whisper-en.tar.xz",
         "size_bytes": 2_400_000,
@@ -136,6 +136,24 @@ def test_a_missing_archive_is_named(
     assert "whisper-en.tar.xz is missing" in capsys.readouterr().err
 
 
-def test_the_repositorys_models_are_those_of_its_manifest(tmp_path: Path) -> None:
+def test_a_model_that_does_not_serve_is_unpacked_only_by_its_name(
+    archives: Path, tmp_path: Path
+) -> None:
+    digest = hashlib.sha256((archives / "whisper-en.tar.xz").read_bytes()).hexdigest()
+    describe(archives, sha256=digest, serves=False)
+    assert unpack_models.unpack(archives, tmp_path / "served") == []
+    assert unpack_models.unpack(archives, tmp_path / "named", ["whisper-en"]) == ["whisper-en"]
+    assert (tmp_path / "named/whisper-en.pt").is_file()
+
+
+def test_a_name_that_the_manifest_does_not_have_is_told(
+    archives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert unpack_models.main(archives, tmp_path, ["whisper-fr"]) == 1
+    assert "manifest.json has no model whisper-fr" in capsys.readouterr().err
+
+
+def test_the_image_gets_the_repositorys_models_without_their_judge(tmp_path: Path) -> None:
     names = unpack_models.unpack(REPO_ROOT / "fixtures/models", tmp_path)
-    assert {"whisper-en", "marian-en-es", "coqui-es"} <= set(names)
+    assert set(names) == {"whisper-en", "marian-en-es", "coqui-es"}
+    assert "whisper-es" not in {path.stem for path in tmp_path.iterdir()}

@@ -116,9 +116,20 @@ def test_a_good_model_is_packed_with_card_and_manifest(
     assert entry["sha256"] == sha256_of(folder / entry["archive"])
     assert entry["size_bytes"] == check_size(folder)
     assert entry["figures"][0]["value"] == 99.0
+    assert entry["serves"] is True
     with tarfile.open(folder / entry["archive"]) as tar:
         assert tar.getnames() == [entry["unpacks_to"]]
     assert "| taste | 99 % | ≥ 98 % | tongues |" in (folder / "bread-en.md").read_text()
+
+
+def test_the_judge_is_packed_as_one_that_does_not_serve(
+    plan: Plan, stage: FakeModel, tmp_path: Path
+) -> None:
+    stage.model = "whisper-es"
+    pack_model(plan, stage, measure_model(plan, stage), tmp_path / "models")
+
+    entry = json.loads((tmp_path / "models/manifest.json").read_text())["models"]["whisper-es"]
+    assert entry["serves"] is False
 
 
 def test_a_model_that_misses_is_refused(plan: Plan, stage: FakeModel, tmp_path: Path) -> None:
