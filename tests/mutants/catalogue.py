@@ -19,6 +19,8 @@ from tests.mutants.places import (
     US1,
     US2,
     US4,
+    US6,
+    US8,
 )
 
 MUTANTS: Final = (*OF_SOUND, *OF_PICTURE, *OF_SPEECH, *OF_SERVICE, *OF_HARNESS)
@@ -37,10 +39,10 @@ def _unharmed(name: str, *behave: str, alone: bool = False) -> Mutant:
 
 
 UNHARMED: Final = (
-    _unharmed("pipeline", US2, US4),
+    _unharmed("pipeline", US2, US4, US8),
     _unharmed("engines", ENGINES, NOT_SLOW),
     _unharmed("services", US1, BAD_INPUT, "-n", "payloads", "-n", "STS outlives", "-n", "one con"),
-    _unharmed("harness", CLEAN_UP, "--tags=@fr-028,@fr-003"),
+    _unharmed("harness", CLEAN_UP, US6, "--tags=@fr-028,@fr-003"),
     _unharmed("alone", STEADY, CLEAN_UP, "-n", STEADILY, "-n", KILLED, alone=True),
 )
 """Every scenario that some mutant must turn red, green as long as nothing is wrong."""

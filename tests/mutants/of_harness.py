@@ -7,9 +7,12 @@ from tests.mutants.places import (
     CLEAN_END,
     CLEAN_UP,
     DETECTED,
+    IN_A_ROW,
+    IN_CONTROL,
     KILLED,
     SEGMENTS,
     US2,
+    US6,
 )
 
 _AGED: Final = """
@@ -72,6 +75,20 @@ OF_HARNESS: Final = (
         ),
         behave=(US2,),
         red=(DETECTED,),
+    ),
+    Mutant(
+        name="publisher-left-running",
+        story="the end of a scenario does not end its ffmpeg",
+        edits=(
+            Edit(
+                "environment/runs/publisher.py",
+                "        self._stopping = True\n        self._program.end()\n",
+                "        self._stopping = True\n",
+            ),
+        ),
+        behave=(US6, "--tags=@fr-028"),
+        red=(IN_CONTROL, IN_A_ROW),
+        errors=(IN_CONTROL,),
     ),
     Mutant(
         name="logs-unsaved",

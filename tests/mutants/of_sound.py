@@ -10,11 +10,13 @@ from tests.mutants.places import (
     DUBBING,
     EGRESS,
     OUTPUT,
+    PLAYED,
     PLAYS,
     SEGMENTS,
     SPANISH,
     SYNC,
     US2,
+    US8,
     WHOLE,
 )
 
@@ -134,6 +136,19 @@ OF_SOUND: Final = (
         behave=(US2,),
         # 24 ms at the end of the clip are no loss of sync by SC-005; the dubs are torn, though.
         red=(SYNC, PLAYS),
+    ),
+    Mutant(
+        name="click-at-joints",
+        story="a click of one sample ends every segment",
+        edits=(
+            Edit(
+                EGRESS,
+                _CHOSEN,
+                _CHOSEN + '        pcm = pcm[:-4] + b"\\x66\\x26" * 2\n',
+            ),
+        ),
+        behave=(US8, "-n", PLAYED),
+        red=(PLAYED,),
     ),
     Mutant(
         name="one-segment-early",

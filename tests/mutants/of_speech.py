@@ -8,6 +8,7 @@ from tests.mutants.places import (
     NAMED,
     NOT_SLOW,
     NUMBERS,
+    PLAYED,
     PLAYS,
     REGISTRY,
     SEGMENTS,
@@ -17,6 +18,7 @@ from tests.mutants.places import (
     SYNC,
     US2,
     US4,
+    US8,
     WHOLE,
 )
 
@@ -99,6 +101,20 @@ OF_SPEECH: Final = (
         ),
         behave=(ENGINES, NOT_SLOW),
         red=(NAMED,),
+    ),
+    Mutant(
+        name="dub-12-db-down",
+        story="the dub is 12 dB too quiet",
+        edits=(
+            Edit(
+                STS_PIPELINE,
+                "    return _Speech(normalised(speech), speed, elapsed_ms)\n",
+                "    quiet = Mono(normalised(speech).samples / 4, speech.rate_hz)\n"
+                "    return _Speech(quiet, speed, elapsed_ms)\n",
+            ),
+        ),
+        behave=(US8, "-n", PLAYED),
+        red=(PLAYED,),
     ),
     Mutant(
         name="voice-swapped",
