@@ -11,7 +11,6 @@ from socketio import AsyncServer
 from socketio.exceptions import ConnectionRefusedError as Rejection
 
 from services.contracts import OBSERVE_NAMESPACE, ErrorCode
-from sts_service.echo import clipped
 from sts_service.emitter import Emitter
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import EngineInfo
@@ -20,6 +19,7 @@ from sts_service.health import Health
 from sts_service.metrics import Metrics
 from sts_service.observe import Observers
 from sts_service.pool import WorkerPool, Workers
+from sts_service.quoting import clipped
 from sts_service.settings import Settings
 from sts_service.streams import Streams
 from sts_service.transport import count_refusals, http_logger, transport_logger

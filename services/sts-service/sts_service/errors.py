@@ -1,7 +1,7 @@
 """The one exception that ends in an ``error`` event."""
 
 from services.contracts import MAX_MESSAGE_CHARACTERS, ErrorCode, Severity
-from sts_service.echo import clipped
+from sts_service.quoting import clipped
 
 
 class Refused(Exception):  # noqa: N818 - what happened to the request, not a fault of ours

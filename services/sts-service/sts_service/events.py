@@ -20,11 +20,11 @@ from services.contracts import (
     WireModel,
     parse_event,
 )
-from sts_service.echo import clipped
 from sts_service.emitter import Emitter
 from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused, shutting_down
 from sts_service.observe import Observers
+from sts_service.quoting import clipped
 from sts_service.streams import Streams
 
 _log = structlog.get_logger()

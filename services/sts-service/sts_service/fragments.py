@@ -17,9 +17,9 @@ from services.contracts import (
     StageTimings,
     StreamConfig,
 )
-from sts_service.echo import clipped
 from sts_service.engines.registry import EngineInfo
 from sts_service.job import Outcome
+from sts_service.quoting import clipped
 
 
 @dataclass

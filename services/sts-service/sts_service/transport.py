@@ -7,8 +7,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from sts_service.echo import clipped
 from sts_service.metrics import Metrics
+from sts_service.quoting import clipped
 
 _log = structlog.get_logger()
 
