@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FINDINGS: Final = "findings.json"
 
+_NAMES: Final = ("ffprobe", "mpv", "Chromium")
 _FOLDER: Final = PurePosixPath("/players")
 _FOUND: Final = _FOLDER / "found"
 _PROGRAMS: Final = REPO_ROOT / "environment" / "players"
@@ -79,9 +80,13 @@ def ask_versions(session: Session) -> Versions:
         " && chromium-headless-shell --version"
     )
     outcome, said = _run(session, "players", ("sh", "-c", ask), timeout_s=_START_S)
-    user_id, *programs = said.splitlines()
-    if outcome.status != 0 or len(programs) != 3:
-        raise ContainerFailed(f"The players do not say who they are: {said[-1000:]}")
+    user_id, *programs = said.splitlines() or [""]
+    named = tuple(line.startswith(name) for line, name in zip(programs, _NAMES, strict=False))
+    if outcome.status != 0 or named != (True,) * len(_NAMES):
+        raise ContainerFailed(
+            f"The players do not say who they are: {said[-1000:]}",
+            remedy="environment/players/Dockerfile installs them.",
+        )
     return Versions(tuple(programs), int(user_id))
 
 
