@@ -52,13 +52,15 @@ def run_signalled(context: Context, name: str) -> None:
 def run_has_failed(context: Context) -> None:
     """Compare its exit status; find its evidence where it printed, with every container's log."""
     nested: NestedRun = context.run.notes["nested"]
+    evidence = context.run.artifacts / "nested"
     expect(
-        context.run.notes["status"] != 0 and "artifacts/" in nested.output,
+        context.run.notes["status"] != 0
+        and f"{evidence.parent.name}/{evidence.name}/" in nested.output,
         expected="an exit status that is not 0, and the path of its artifacts",
         seen=f"status {context.run.notes['status']}; {nested.output[-1500:]}",
         hint="environment/hooks.py prints the summary, also when the run is interrupted.",
     )
-    prove_logs_kept(context.run.artifacts / "nested", context.session.stack().containers)
+    prove_logs_kept(evidence, context.session.stack().containers)
 
 
 @then("nothing of it is left: no container, no network, no volume")

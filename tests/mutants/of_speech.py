@@ -65,8 +65,8 @@ OF_SPEECH: Final = (
                 "_speak(engines.tts, transcript,",
             ),
         ),
-        behave=(US4,),
-        red=(NUMBERS,),
+        behave=(US2, US4),
+        red=(SPANISH, NUMBERS),
     ),
     Mutant(
         name="english-left",

@@ -9,12 +9,14 @@ import pytest
 
 from environment.errors import HarnessError
 from environment.expectations import ExpectationFailed
+from environment.measuring.listening import Reading, Text
 from environment.proofs import freshness_proofs, readiness_proofs
 from environment.proofs.conversation_proofs import OF_A_FRAGMENT, out_of_turn, prove_in_turn
 from environment.proofs.endpoints import Answer
 from environment.proofs.evidence_proofs import prove_logs_kept
 from environment.proofs.freshness_proofs import prove_made_now
 from environment.proofs.readiness_proofs import prove_says_not_ready
+from environment.proofs.spoken import Heard
 
 WHOLE = [
     "media stream:init",
@@ -162,3 +164,15 @@ def test_ready_must_follow_the_peers_and_health_must_not(
     else:
         with pytest.raises(ExpectationFailed):
             prove_says_not_ready(service, without="p", timeout_s=0.2)
+
+
+@pytest.mark.parametrize(
+    ("scores", "right"),
+    [((-100.0, -115.0), True), ((-100.0, -103.0), False), ((-103.0, -100.0), False)],
+    ids=["clearly first", "a hair ahead", "second"],
+)
+def test_a_dub_must_say_its_text_clearly_better_than_any_other(
+    scores: tuple[float, float], right: bool
+) -> None:
+    texts = (Text("es", "uno dos"), Text("en", "one two"))
+    assert Heard(0, texts, 0, Reading(scores)).right is right
