@@ -134,8 +134,8 @@ class Settings(BaseSettings):
     target_language: str = Field("es", min_length=2, description="language of the dub")
 
     # sts-service
-    sts_profile: Literal["pocket", "embedded", "neural", "echo"] = Field(
-        "embedded", description="set of engines: pocket, embedded, neural, or echo (dubs nothing)"
+    sts_profile: Literal["pocket", "embedded", "neural"] = Field(
+        "embedded", description="set of engines: pocket, embedded or neural"
     )
     asr_provider: str = Field("", description="recognition engine; empty: the profile's")
     translation_provider: str = Field("", description="translation engine; empty: the profile's")
@@ -148,7 +148,15 @@ class Settings(BaseSettings):
         pattern=_NAME_PATTERN,
         description="volume that holds models by name, for the profile neural; `make pull-models`",
     )
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where the models run")
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="where the models run; sts-service's image is made for cpu alone"
+    )
+    sts_workers: int = Field(
+        2, ge=1, le=64, description="worker processes of sts-service, each with its own models"
+    )
+    load_timeout: float = Field(
+        60.0, gt=0, description="seconds that sts-service has to load its models and be healthy"
+    )
     max_inflight: int = Field(3, ge=1, le=20, description="fragments in flight per stream")
     processing_timeout: float = Field(30.0, gt=0, description="seconds a fragment may take")
 

@@ -18,18 +18,22 @@ from environment.waiting import wait_for
 
 _DIGEST: Final = re.compile(r"@[0-9a-f]{8}$")
 _LOADED: Final = "models_loaded"
-_REMEDY: Final = "make pull-models"
+_ABSENT: Final = "is not in the volume"
 
 
 def model_lacking(log: str) -> str | None:
-    """What the log of a service that ended says of a model that is not there; None: nothing."""
+    """What the log of a service that ended says of a model that is not there; None: nothing.
+
+    One that is there and damaged, or cannot be loaded, is not lacking.
+    """
     for line in log.splitlines():
         try:
-            said = str(json.loads(line).get("error", ""))
+            said = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if _REMEDY in said:
-            return said
+        error = said.get("error") if isinstance(said, dict) else None
+        if isinstance(error, str) and _ABSENT in error:
+            return error
     return None
 
 

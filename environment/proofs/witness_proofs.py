@@ -5,6 +5,7 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,26 @@ LEAST_COMPARABLE: Final = 3
 
 _AUDIBLE: Final = 0.02
 _SAME_LENGTH: Final = 0.06
+
+
+def prove_named_models_asked(
+    exchange: Exchange, statement: Statement, models: Mapping[str, str]
+) -> None:
+    """The files that the libraries opened are those that /health names by their content.
+
+    `models` are /health's, by stage: ``small@9ecf7799`` has the first digits of a SHA-256.
+    """
+    named = {stage: model.rpartition("@")[2] for stage, model in models.items() if "@" in model}
+    opened = {
+        stage: digest[: len(named.get(stage, ""))] for stage, digest in statement.digests.items()
+    }
+    expect(
+        opened == named,
+        expected=f"the models' files by their SHA-256: {named}",
+        seen=dict(statement.digests),
+        evidence=exchange.folder / "witness" / "answers.json",
+        hint="was a model's file replaced after the service had loaded it?",
+    )
 
 
 def prove_same_words_heard(exchange: Exchange, statement: Statement) -> None:

@@ -20,10 +20,10 @@ from environment.provision.base_image import ensure_base
 from environment.provision.build_context import Source, take_snapshot
 from environment.provision.errand import Errand, Outcome, run_errand
 from environment.provision.images import MODELS, STS_SERVICE, WORKBENCH, ensure_built
-from environment.provision.pip_config import read_pip_config
+from environment.provision.pip_config import CA_IN_CONTAINER, read_pip_config
 from environment.provision.registry import Registry
 from environment.settings import REPO_ROOT, Settings
-from environment.stack.blueprint import MODELS_FOLDER
+from environment.stack.blueprint import MODELS_FOLDER, POCKET_FOLDER
 from environment.stack.ownership import Owner
 
 TRAINING_VOLUME: Final = "dubspec-training"
@@ -37,7 +37,7 @@ PULL_TIMEOUT_S: Final = 2 * 3600.0
 
 _HERE: Final = PurePosixPath("/work")
 _RESULTS: Final = PurePosixPath("artifacts/results/engines")
-_PULLING_NEEDS: Final = ("HF_ENDPOINT",)
+_PULLING_NEEDS: Final = ("HF_ENDPOINT", "HF_TOKEN")
 _CODE: Final = Source(
     "workbench-code",
     PurePosixPath("fixtures/training"),
@@ -54,7 +54,7 @@ _CODE: Final = Source(
 )
 _ENGINE_TESTS: Final = f"""
 # The tests meet the models where the service has them.
-python3 services/sts-service/unpack_models.py {MODELS} /opt/models/pocket >/dev/null || exit
+python3 services/sts-service/unpack_models.py {MODELS} {POCKET_FOLDER} >/dev/null || exit
 status=0
 for profile in $PROFILES; do
     echo "== engines of the profile $profile"
@@ -71,6 +71,10 @@ def to_stdout(said: bytes) -> None:
     """Pass on what a container says, at once."""
     sys.stdout.buffer.write(said)
     sys.stdout.buffer.flush()
+
+
+def to_nobody(_said: bytes) -> None:
+    """Pass nothing on: its end is in the outcome."""
 
 
 def ensure_workbench(client: docker.DockerClient, settings: Settings, progress: Progress) -> str:
@@ -184,13 +188,12 @@ def pull_models(
             timeout_s=PULL_TIMEOUT_S,
             environment={
                 **{name: value for name, value in pip.environment.items() if "PIP" not in name},
-                "HF_HUB_OFFLINE": "0",
-                "TRANSFORMERS_OFFLINE": "0",
                 "STS_PROFILE": "neural",
                 "STS_MODELS_VOLUME": settings.e2e_models_volume,
                 **{name: value for name, value in chosen.items() if value},
             },
-            files=pip.files,
+            # Not pip's configuration, which may hold a password: it has nothing to install.
+            files={path: file for path, file in pip.files.items() if path == CA_IN_CONTAINER},
             volumes={settings.e2e_models_volume: MODELS_FOLDER},
             folders={brought.resolve(): inside} if brought is not None else {},
             on_host_network=True,

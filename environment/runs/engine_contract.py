@@ -9,7 +9,7 @@ from typing import Final
 from environment.console import Progress
 from environment.provision.engine import ensure_engine
 from environment.provision.tally import Tally, read_results
-from environment.provision.workbench import ensure_workbench, run_engine_tests
+from environment.provision.workbench import ensure_workbench, run_engine_tests, to_nobody
 from environment.settings import REPO_ROOT, Settings
 
 RESULTS: Final = REPO_ROOT / "artifacts" / "results" / "engines"
@@ -31,9 +31,5 @@ def run_contract(settings: Settings, profile: str, progress: Progress) -> Contra
     results.unlink(missing_ok=True)
     with closing(ensure_engine(progress)) as client:
         image = ensure_workbench(client, settings, progress)
-        outcome = run_engine_tests(client, image, (), profiles=(profile,), tell=_to_nobody)
+        outcome = run_engine_tests(client, image, (), profiles=(profile,), tell=to_nobody)
     return ContractRun(profile, outcome.status, read_results(results), outcome.tail)
-
-
-def _to_nobody(_said: bytes) -> None:
-    """The end of it is in the outcome, all of it in the results."""

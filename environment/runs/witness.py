@@ -22,10 +22,8 @@ from environment.provision.errand import Errand, run_errand
 from environment.runs.exchange import Exchange
 from environment.runs.witness_program import RATE_HZ
 from environment.settings import Settings
-from environment.stack.blueprint import MODELS_FOLDER
+from environment.stack.blueprint import MODELS_FOLDER, POCKET_FOLDER
 from environment.stack.ownership import Owner
-
-POCKET_MODELS: Final = PurePosixPath("/opt/models/pocket")
 
 _PROGRAM: Final = Path(__file__).with_name("witness_program.py")
 _FOLDER: Final = PurePosixPath("/witness")
@@ -39,12 +37,14 @@ class Statement:
     """What the libraries made of the fragments of an exchange, each in its order.
 
     ``heard`` are the transcripts of the sounds, ``translated`` the translations of the service's
-    own transcripts, ``spoken`` the sound of the service's own translations.
+    own transcripts, ``spoken`` the sound of the service's own translations. ``digests`` are the
+    SHA-256 of the models' files that were opened, by stage; engines without such files have none.
     """
 
     heard: tuple[str, ...]
     translated: tuple[str, ...]
     spoken: tuple[AudioTrack, ...]
+    digests: Mapping[str, str]
 
 
 def take_statement(
@@ -59,7 +59,8 @@ def take_statement(
     Their answers are left beside the exchange. Raises ``ContainerFailed`` when they give none.
     """
     answers = exchange.folder / "witness"
-    wants_volume = any(_is_in_volume(model) for model in health["models"].values())
+    paths = model_paths(health, settings)
+    wants_volume = any(path.startswith(f"{MODELS_FOLDER}/") for path in paths.values())
     errand = Errand(
         name="witness",
         image=image,
@@ -67,7 +68,7 @@ def take_statement(
         timeout_s=settings.timeout(_TIMEOUT_S),
         # More threads than free cores wait for each other, and the service has its own.
         environment={"OMP_NUM_THREADS": "1"},
-        files=_files(exchange, health),
+        files=_files(exchange, health, paths),
         volumes={settings.e2e_models_volume: MODELS_FOLDER} if wants_volume else {},
         brought_back={str(_FOLDER / "answers"): answers},
         user="root",
@@ -83,29 +84,42 @@ def take_statement(
         tuple(document["heard"]),
         tuple(document["translated"]),
         tuple(read_audio(answers / f"{n}.wav") for n in range(len(exchange.fragments))),
+        document["digests"],
     )
 
 
-def model_path(engine: str, model: str) -> str:
-    """Where the image, or the volume, has a model that /health names; its name if it is no file."""
+def model_paths(health: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """Where sts-service's containers have the models that /health names, by stage.
+
+    The name itself for an engine whose model is no file.
+    """
+    configured = {
+        "asr": settings.asr_model,
+        "translation": settings.translation_model,
+        "tts": settings.tts_model,
+    }
+    return {
+        stage: _model_path(health[stage], health["models"][stage], given)
+        for stage, given in configured.items()
+    }
+
+
+def _model_path(engine: str, model: str, configured: str) -> str:
     name = model.rpartition("@")[0]
     if engine not in _FAMILIES or not name:
         return model
+    if configured.startswith("/"):
+        return configured
     suffix = _FAMILIES[engine]
-    if not _is_in_volume(model):
-        return str(POCKET_MODELS / (name.removeprefix("pocket/") + suffix))
-    return str(PurePosixPath(MODELS_FOLDER) / engine / (name.replace("/", "--") + suffix))
+    if name.startswith("pocket/"):
+        return f"{POCKET_FOLDER}/{name.removeprefix('pocket/')}{suffix}"
+    return f"{MODELS_FOLDER}/{engine}/{name.replace('/', '--')}{suffix}"
 
 
-def _is_in_volume(model: str) -> bool:
-    return "@" in model and not model.startswith("pocket/")
-
-
-def _files(exchange: Exchange, health: Mapping[str, Any]) -> dict[str, bytes]:
-    stages = {
-        stage: [health[stage], model_path(health[stage], health["models"][stage])]
-        for stage in ("asr", "translation", "tts")
-    }
+def _files(
+    exchange: Exchange, health: Mapping[str, Any], paths: Mapping[str, str]
+) -> dict[str, bytes]:
+    stages = {stage: [health[stage], path] for stage, path in paths.items()}
     request = {
         **stages,
         "said": [_hyphenated(fragment.transcript or "") for fragment in exchange.fragments],

@@ -3,12 +3,14 @@
 Runs in a container of sts-service's image: ``python3 witness_program.py FOLDER``. FOLDER holds
 request.json, ``{"asr": [engine, model], "translation": ..., "tts": ..., "said": [...],
 "translated": [...]}``, and the sounds as 0.npy, 1.npy, ... (mono float32, 16 kHz). Into
-FOLDER/answers come answers.json, ``{"heard": [...], "translated": [...]}``, and for each of the
-translations what the voice makes of it, as 0.wav, 1.wav, ...
+FOLDER/answers come answers.json, ``{"heard": [...], "translated": [...], "digests": {"asr": ...}}``
+with the SHA-256 of each model that is a file or a folder, and for each of the translations what
+the voice makes of it, as 0.wav, 1.wav, ...
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -24,6 +26,7 @@ TIMEOUT_S = 60
 TEN_MS_BYTES = 2 * RATE_HZ // 100
 NOISE_SUPPRESSION = 2
 ESPEAK_WORDS_PER_MINUTE = 150
+WHISPER_BEAMS = 5
 
 Sounds = list[Any]
 
@@ -33,7 +36,8 @@ def hear_with_whisper(checkpoint: str, sounds: Sounds) -> list[str]:
     import whisper  # noqa: PLC0415 - each engine's libraries only where that engine is asked
 
     model = whisper.load_model(checkpoint, device="cpu")
-    options = {"language": "en", "temperature": 0.0, "condition_on_previous_text": False}
+    options = {"language": "en", "temperature": 0.0, "beam_size": WHISPER_BEAMS}
+    options |= {"condition_on_previous_text": False}
     return [str(whisper.transcribe(model, s, fp16=False, **options)["text"]) for s in sounds]
 
 
@@ -124,6 +128,16 @@ VOICES: dict[str, Callable[[str, list[str], Path], None]] = {
 }
 
 
+def content_digest(model: Path) -> str:
+    """Return the SHA-256 of a file; of a folder, that of its files' names and digests, sorted."""
+    if model.is_file():
+        return hashlib.sha256(model.read_bytes()).hexdigest()
+    whole = hashlib.sha256()
+    for file in sorted(path for path in model.rglob("*") if path.is_file()):
+        whole.update(f"{file.relative_to(model).as_posix()}\0{content_digest(file)}\n".encode())
+    return whole.hexdigest()
+
+
 def write_wav(path: Path, samples: Any, rate_hz: int) -> None:
     """Write mono samples in -1..1 as 16-bit WAV."""
     with wave.open(str(path), "wb") as file:
@@ -145,6 +159,11 @@ def main(folder: Path) -> int:
     document = {
         "heard": RECOGNIZERS[recognizer](hearing_model, sounds),
         "translated": TRANSLATORS[translator](translation_model, request["said"]),
+        "digests": {
+            stage: content_digest(Path(request[stage][1]))
+            for stage in ("asr", "translation", "tts")
+            if request[stage][1].startswith("/")
+        },
     }
     VOICES[voice](speaking_model, request["translated"], answers)
     (answers / "answers.json").write_text(json.dumps(document), encoding="utf-8")

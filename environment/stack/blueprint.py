@@ -25,8 +25,8 @@ STS_PORT: Final = 3000
 
 MODELS_FOLDER: Final = "/models"
 """Where sts-service looks models up by name."""
-STS_LOAD_TIMEOUT_S: Final = 60.0
-"""What its models may take to load (FR-021), and so until it is healthy."""
+POCKET_FOLDER: Final = "/opt/models/pocket"
+"""Where its image has the models of the repository."""
 
 # FR-004, FR-008: plain names on the network, whatever the run's id makes of the container's name.
 ALIASES: Final = {
@@ -112,7 +112,8 @@ def sts_service(settings: Settings, images: ImageSet, owner: Owner) -> Container
         "STS_PROFILE": settings.sts_profile,
         "STS_MODELS_DIR": MODELS_FOLDER,
         "STS_MODELS_VOLUME": settings.e2e_models_volume,
-        "LOAD_TIMEOUT": settings.timeout(STS_LOAD_TIMEOUT_S),
+        "STS_WORKERS": settings.sts_workers,
+        "LOAD_TIMEOUT": settings.timeout(settings.load_timeout),
         "DEVICE": settings.device,
         "MAX_INFLIGHT": settings.max_inflight,
         "PROCESSING_TIMEOUT": settings.processing_timeout,

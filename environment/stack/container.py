@@ -23,7 +23,11 @@ class ServiceContainer(Lifecycle):
     """A container that serves HTTP and says there how it is (FR-014)."""
 
     health_path: ClassVar[str] = "/health"
-    health_timeout_s: ClassVar[float] = 30.0
+
+    @property
+    def health_timeout_s(self) -> float:
+        """The seconds, before E2E_TIMEOUT_MULTIPLIER, in which it is healthy."""
+        return 30.0
 
     def wait_healthy(
         self, timeout_s: float | None = None, *, cancelled: threading.Event | None = None

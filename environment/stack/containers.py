@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import requests
 
-from environment.stack import blueprint
 from environment.stack.container import ServiceContainer
 from environment.stack.container_io import ExecResult
 from environment.stack.creation import ContainerSpec
@@ -100,7 +99,10 @@ class MediaServiceContainer(ServiceContainer):
 class StsServiceContainer(ServiceContainer):
     """sts-service; healthy once its models are loaded, hence the longer bound (FR-021)."""
 
-    health_timeout_s = blueprint.STS_LOAD_TIMEOUT_S
+    @property
+    def health_timeout_s(self) -> float:
+        """The seconds that its models may take to load: LOAD_TIMEOUT, FR-021's by default."""
+        return self._settings.load_timeout
 
     def health(self) -> dict[str, Any]:
         """The document of /health."""

@@ -287,7 +287,7 @@ class ProductionStack:
         container.wait_healthy(cancelled=cancelled)
         if container is self.media_service and not self.settings.sts_is_foreign:
             # It has to wait for the models of its peer, too.
-            self.media_service.wait_ready(StsServiceContainer.health_timeout_s, cancelled=cancelled)
+            self.media_service.wait_ready(self.settings.load_timeout, cancelled=cancelled)
 
     def _endpoints(self) -> tuple[addresses.Endpoint, ...]:
         ports = {

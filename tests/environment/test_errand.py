@@ -17,7 +17,7 @@ from environment.errors import ContainerFailed, ImageUnavailable, WaitTimeout
 from environment.provision import workbench
 from environment.provision.errand import Errand, Outcome, packed, run_errand
 from environment.provision.pip_config import CA_IN_CONTAINER as CA
-from environment.provision.pip_config import PipConfig
+from environment.provision.pip_config import CONFIG_IN_CONTAINER, PipConfig
 from environment.settings import Settings
 from environment.stack.ownership import RUN_LABEL, Owner
 
@@ -176,7 +176,11 @@ def test_training_keeps_its_work_in_a_volume_and_its_results_in_the_repository(
 def test_models_are_pulled_into_the_named_volume_with_the_hosts_way_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    way_out = PipConfig({"PIP_INDEX_URL": "x", "https_proxy": "proxy:1"}, {CA: b"certificates"})
+    way_out = PipConfig(
+        {"PIP_INDEX_URL": "x", "https_proxy": "proxy:1"},
+        {CA: b"certificates", CONFIG_IN_CONTAINER: b"index-url = https://me:secret@index"},
+    )
+    monkeypatch.setenv("HF_TOKEN", "mine")
     monkeypatch.setattr(workbench, "ensure_base", lambda *_arguments: None)
     monkeypatch.setattr(workbench, "ensure_built", lambda *_arguments: "dubspec/sts-service:1")
     monkeypatch.setattr(workbench, "read_pip_config", lambda: way_out)
@@ -188,9 +192,10 @@ def test_models_are_pulled_into_the_named_volume_with_the_hosts_way_out(
     assert made["network_mode"] == "host"
     assert made["environment"]["https_proxy"] == "proxy:1"
     assert made["environment"]["ASR_MODEL"] == "tiny"
-    assert made["environment"]["HF_HUB_OFFLINE"] == "0"
+    assert made["environment"]["HF_TOKEN"] == "mine"
+    assert "HF_HUB_OFFLINE" not in made["environment"], "its program decides that"
     assert "PIP_INDEX_URL" not in made["environment"]
-    assert engine.handed_in[CA] == b"certificates"
+    assert engine.handed_in == {CA: b"certificates"}
     volume, folder = made["mounts"]
     assert (volume["Source"], volume["Target"]) == ("mine", "/models")
     assert (folder["Source"], folder["ReadOnly"]) == (str(tmp_path), True)

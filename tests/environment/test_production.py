@@ -287,8 +287,19 @@ def test_the_services_are_told_where_they_are() -> None:
     assert media["SEGMENT_DURATION_S"] == "6"
     sts = blueprint.sts_service(make_settings(tts_model="es"), IMAGES, OWNER).environment
     assert sts["LOG_TRANSCRIPTS"] == "true"
+    assert (sts["STS_WORKERS"], sts["LOAD_TIMEOUT"]) == ("2", "0.3")
     assert sts["TTS_MODEL"] == "es"
     assert "ASR_MODEL" not in sts
+
+
+def test_larger_models_may_have_fewer_workers_and_more_time(engine: Any) -> None:
+    chosen = {"sts_workers": 1, "load_timeout": 300.0, "e2e_timeout_multiplier": 2.0}
+    sts = blueprint.sts_service(make_settings(**chosen), IMAGES, OWNER).environment
+    assert (sts["STS_WORKERS"], sts["LOAD_TIMEOUT"]) == ("1", "600")
+    stack = make_stack(engine, **chosen)
+    stack.start()
+    assert stack.sts_service.health_timeout_s == 300
+    assert stack.media_service.health_timeout_s == 30
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from environment.errors import SettingsInvalid
 from environment.settings import REPO_ROOT, Settings, load_settings
+from sts_service.engines.registry import PROFILES
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +58,8 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("E2E_RUN_ID", "a run"),
         ("E2E_NETWORK_NAME", "-net"),
         ("STS_PROFILE", "whisper"),
+        ("STS_WORKERS", "0"),
+        ("LOAD_TIMEOUT", "soon"),
         ("E2E_DYNAMIC_PORTS", "perhaps"),
         ("STS_UNAVAILABLE_POLICY", "panic"),
     ],
@@ -122,6 +126,11 @@ def test_every_variable_is_explained_and_secrets_are_not_printed() -> None:
     assert variables["STS_API_KEY"].value == "***"
     assert variables["E2E_DYNAMIC_PORTS"].value == "0"
     assert variables["SEGMENT_DURATION_S"].value == "6"
+
+
+def test_the_profiles_offered_are_those_of_the_service() -> None:
+    offered = Settings.model_fields["sts_profile"].annotation
+    assert set(get_args(offered)) == set(PROFILES)
 
 
 def test_knows_which_variable_sets_a_port() -> None:

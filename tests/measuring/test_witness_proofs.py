@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,12 +13,18 @@ import pytest
 from environment.expectations import ExpectationFailed
 from environment.measuring.sound import AudioTrack, Samples
 from environment.proofs.witness_proofs import (
+    prove_named_models_asked,
     prove_same_translation,
     prove_same_voice,
     prove_same_words_heard,
 )
 from environment.runs.exchange import Exchange
-from environment.runs.witness import Statement, model_path
+from environment.runs.witness import Statement, model_paths
+from environment.runs.witness_program import content_digest
+from environment.settings import Settings
+from environment.stack.blueprint import POCKET_FOLDER
+from sts_service.engines.registry import POCKET_MODELS
+from sts_service.models.store import StoredModel
 from tests.measuring.making import RATE_HZ, silence
 
 LENGTH_S = 6
@@ -36,7 +43,7 @@ def witnessed(
     spoken: list[Samples], heard: str = "Twenty-one", said: str = "veintiuno"
 ) -> Statement:
     tracks = tuple(AudioTrack(samples, 0.0, RATE_HZ) for samples in spoken)
-    return Statement((heard,) * len(tracks), (said,) * len(tracks), tracks)
+    return Statement((heard,) * len(tracks), (said,) * len(tracks), tracks, {})
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +94,58 @@ def test_too_few_to_compare_prove_nothing(dubs: list[Samples]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "model", "path"),
+    ("engine", "model", "configured", "path"),
     [
-        ("whisper", "pocket/whisper-en@1a2b3c4d", "/opt/models/pocket/whisper-en.pt"),
-        ("marian", "pocket/marian-en-es@1a2b3c4d", "/opt/models/pocket/marian-en-es"),
-        ("coqui", "tts_models/es/css10/vits@1a2b3c4d", "/models/coqui/tts_models--es--css10--vits"),
-        ("whisper", "small@1a2b3c4d", "/models/whisper/small.pt"),
-        ("pocketsphinx", "en-us", "en-us"),
-        ("espeak", "es", "es"),
+        ("whisper", "pocket/whisper-en@1a2b3c4d", "", "/opt/models/pocket/whisper-en.pt"),
+        ("whisper", "mine/ears@1a2b3c4d", "/srv/mine/ears.pt", "/srv/mine/ears.pt"),
+        ("whisper", "pocket/ears@1a2b3c4d", "/srv/pocket/ears.pt", "/srv/pocket/ears.pt"),
+        ("whisper", "small@1a2b3c4d", "small", "/models/whisper/small.pt"),
+        ("pocketsphinx", "en-us", "", "en-us"),
     ],
 )
-def test_a_model_is_where_the_service_has_it(engine: str, model: str, path: str) -> None:
-    assert model_path(engine, model) == path
+def test_a_model_is_where_the_service_has_it(
+    engine: str, model: str, configured: str, path: str
+) -> None:
+    health = {
+        "asr": engine,
+        "translation": "marian",
+        "tts": "coqui",
+        "models": {
+            "asr": model,
+            "translation": "pocket/marian-en-es@1a2b3c4d",
+            "tts": "tts_models/es/css10/vits@1a2b3c4d",
+        },
+    }
+
+    assert model_paths(health, Settings(_env_file=None, asr_model=configured)) == {
+        "asr": path,
+        "translation": "/opt/models/pocket/marian-en-es",
+        "tts": "/models/coqui/tts_models--es--css10--vits",
+    }
+
+
+def test_the_pocket_models_are_where_the_service_s_profile_has_them() -> None:
+    assert PurePosixPath(POCKET_FOLDER) == PurePosixPath(POCKET_MODELS)
+
+
+def test_a_witness_s_digest_of_a_model_is_the_service_s(tmp_path: Path) -> None:
+    checkpoint, folder = tmp_path / "ears.pt", tmp_path / "words"
+    checkpoint.write_bytes(b"weights")
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("b", "a.json", "deeper/c", "deeper.txt"):
+        (folder / name).write_text(name)
+
+    for model in (checkpoint, folder):
+        identity = StoredModel("model", model).identity()
+        assert identity == f"model@{content_digest(model)[:8]}"
+
+
+def test_files_that_are_not_those_named_are_refused(dubs: list[Samples]) -> None:
+    named = {"asr": "small@9ecf7799", "tts": "es", "translation": "words@00000001"}
+    digests = {"asr": "9ecf7799" + 56 * "0", "translation": 7 * "0" + "1" + 56 * "f"}
+    statement = replace(witnessed(dubs), digests=digests)
+
+    prove_named_models_asked(exchange(dubs), statement, named)
+    for others in (digests | {"asr": 64 * "0"}, {"asr": digests["asr"]}, {}):
+        with pytest.raises(ExpectationFailed, match="9ecf7799"):
+            prove_named_models_asked(exchange(dubs), replace(statement, digests=others), named)

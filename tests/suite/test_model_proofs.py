@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,13 +17,19 @@ from environment.proofs.model_proofs import (
     prove_models_named,
     wait_ended,
 )
-from environment.runs.brought_models import unpack
+from environment.runs.brought_models import ARCHIVES, unpack
 from environment.stack.containers import StsServiceContainer
+from environment.vocabulary import Context
+from steps import speech
 
 MISSING = (
     '{"event": "service_listening"}\n'
     '{"error": "the model small is not in the volume v: nothing is mounted at /models; '
     'remedy: make pull-models", "event": "service_failed"}\nnot JSON\n'
+)
+DAMAGED = (
+    '{"error": "the model small in the volume v is not complete: /models/whisper/small.pt lacks '
+    'the file; remedy: make pull-models", "event": "service_failed"}\n'
 )
 NAMES = {"asr": "ears", "translation": "words", "tts": "mouth"}
 
@@ -69,6 +76,8 @@ def test_an_end_with_an_error_and_nothing_loaded_is_wanted() -> None:
 def test_the_complaint_is_found_in_one_line() -> None:
     assert "the model small is not in the volume v" in (model_lacking(MISSING) or "")
     assert model_lacking('{"error": "out of memory"}\n') is None
+    assert model_lacking(DAMAGED) is None
+    assert model_lacking('[1]\n"error"\n7\n{"error": null}\n' + MISSING)
     prove_complaint(MISSING, "small", "volume v", "make pull-models")
     with pytest.raises(ExpectationFailed):
         prove_complaint(MISSING, "small", "service_listening")
@@ -77,6 +86,36 @@ def test_the_complaint_is_found_in_one_line() -> None:
 def test_the_repository_s_models_can_be_brought(tmp_path: Path) -> None:
     unpack("whisper-en", tmp_path)
 
-    assert (tmp_path / "whisper-en.pt").is_file()
-    with pytest.raises(HarnessError, match="make models"):
+    assert [path.name for path in tmp_path.iterdir()] == ["whisper-en.pt"]
+    with pytest.raises(HarnessError, match=r"has no model no-such-model.*make models"):
         unpack("no-such-model", tmp_path)
+
+
+def test_another_model_than_the_manifest_s_is_not_brought(tmp_path: Path) -> None:
+    archives = tmp_path / "archives"
+    shutil.copytree(ARCHIVES, archives)
+    shutil.copyfile(archives / "coqui-es.tar.xz", archives / "whisper-en.tar.xz")
+    target = tmp_path / "brought"
+    target.mkdir()
+
+    with pytest.raises(HarnessError, match="as in the manifest"):
+        unpack("whisper-en", target, archives=archives)
+    assert not list(target.iterdir())
+
+
+def test_a_profile_without_a_bound_of_its_own_is_not_held_to_another_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held: list[float] = []
+    monkeypatch.setattr(speech, "_prove_words", lambda _context, share: held.append(share))
+
+    def hold(profile: str) -> None:
+        session = SimpleNamespace(system=lambda: SimpleNamespace(sts={"profile": profile}))
+        context = cast("Context", SimpleNamespace(session=session))
+        speech.words_wrong_at_most(context, 2.0, 50.0)
+
+    for profile in ("pocket", "embedded", "neural"):
+        hold(profile)
+    assert held == [0.02, 0.5, 0.1]
+    with pytest.raises(HarnessError, match="under the profile custom"):
+        hold("custom")
