@@ -111,12 +111,16 @@ class Recognizer(ABC):
 
         Casing and punctuation are the engine's: some write sentences, some only words.
         """
-        if is_silent(sound):
-            return Timed("", 0)
         finite = Mono(np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0), sound.rate_hz)
-        # Resampling overshoots a little, too.
-        samples = np.clip(finite.at(self.rate_hz).samples, -1.0, 1.0)
-        return attempt(self.name, lambda: self._recognize(samples, language))
+        if is_silent(finite):
+            return Timed("", 0)
+
+        def heard() -> str:
+            # Resampling overshoots a little, too.
+            samples = np.clip(finite.at(self.rate_hz).samples, -1.0, 1.0)
+            return self._recognize(samples, language)
+
+        return attempt(self.name, heard)
 
     @abstractmethod
     def _recognize(self, samples: Samples, language: str) -> str:

@@ -13,6 +13,7 @@ from typing import IO, ClassVar
 from sts_service.engines.base import EngineError, EngineLoadError, EngineOptions, Translator
 
 MODES = Path("/usr/share/apertium/modes")
+_LANGUAGES = {"eng": "en", "spa": "es"}
 _TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 2.0
 _RESERVED = re.compile(r"([\\\[\]{}^$/@<>])")
@@ -42,14 +43,29 @@ def stages(mode_file: Path) -> list[list[str]]:
     return commands
 
 
+def translated_by(mode: str) -> tuple[str, str]:
+    """Return the languages in a mode's name, as codes of two letters.
+
+    Raises ``EngineLoadError`` for languages that this engine has never been tried with.
+    """
+    languages = [code.partition("_")[0] for code in mode.split("-")]
+    try:
+        source, target = (_LANGUAGES[code] for code in languages)
+    except (KeyError, ValueError):
+        known = " and ".join(_LANGUAGES)
+        message = f"Apertium's mode {mode} is not between {known}; remedy: TRANSLATION_MODEL"
+        raise EngineLoadError(f"{message}=eng-spa") from None
+    return source, target
+
+
 class Engine(Translator):
     """A chain of programs that stays up between texts: about a millisecond for a sentence."""
 
     name: ClassVar[str] = "apertium"
-    pairs = frozenset({("en", "es")})
 
     def __init__(self, options: EngineOptions) -> None:
         self.model = options.model or "eng-spa"
+        self.pairs = frozenset({translated_by(self.model)})
         mode_file = MODES / f"{self.model}.mode"
         if not mode_file.is_file():
             raise EngineLoadError(f"Apertium's mode {self.model} is not installed")
@@ -92,22 +108,30 @@ class Engine(Translator):
                 _closed(self._chain[-1].stdout)
             self._chain.append(process)
             source = process.stdout
+        if (entry := self._chain[0].stdin) is not None:
+            os.set_blocking(entry.fileno(), False)
 
     def _exchange(self, text: str) -> str:
         entry, exit_ = self._chain[0].stdin, self._chain[-1].stdout
         if entry is None or exit_ is None:
             raise EOFError("the pipeline has no ends")
-        entry.write((text + _SENTENCE_END).encode() + b"\0")
+        unsaid = (text + _SENTENCE_END).encode() + b"\0"
         deadline = time.monotonic() + _TIMEOUT_S
         answer = b""
         while not answer.endswith(b"\0"):
             remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0 or not select.select([exit_], [], [], remaining_s)[0]:
+            # What is longer than the pipes hold goes in only while what comes out is read.
+            entries = [entry] if unsaid else []
+            readable, writable, _ = select.select([exit_], entries, [], max(0.0, remaining_s))
+            if remaining_s <= 0 or not (readable or writable):
                 raise TimeoutError(f"nothing within {_TIMEOUT_S:g} s")
-            chunk = os.read(exit_.fileno(), 65_536)
-            if not chunk:
-                raise EOFError("the pipeline ended")
-            answer += chunk
+            if writable:
+                unsaid = unsaid[os.write(entry.fileno(), unsaid) :]
+            if readable:
+                chunk = os.read(exit_.fileno(), 65_536)
+                if not chunk:
+                    raise EOFError("the pipeline ended")
+                answer += chunk
         # The programs behind a dead one flush an empty answer before they end themselves.
         if any(process.poll() is not None for process in self._chain):
             raise EOFError("one of its programs ended")

@@ -27,11 +27,17 @@ class Engine(Synthesizer):
             raise EngineLoadError("the program espeak-ng is not installed")
         self._program = program
         self.model = options.model or "es"
-        # For a voice it does not know espeak-ng quietly speaks English.
-        voices = _voices(program, "es")
-        if self.model.partition("+")[0] not in voices:
+        # For a voice it does not know espeak-ng quietly speaks English, and a variant it does not
+        # know it passes over.
+        voice, plus, variant = self.model.partition("+")
+        voices = [language for language, _ in _voices(program, "es")]
+        if voice not in voices:
             known = ", ".join(voices)
             raise EngineLoadError(f"{self.model} is no Spanish voice of espeak-ng; {known} are")
+        variants = [file.removeprefix("!v/") for _, file in _voices(program, "variant")]
+        if plus and variant not in variants:
+            message = f"espeak-ng has no variant {variant!r}; espeak-ng --voices=variant lists them"
+            raise EngineLoadError(message)
 
     def _synthesize(self, text: str, language: str, speed: float) -> Mono:  # noqa: ARG002
         # To a file: on a pipe espeak-ng cannot write the length into the header.
@@ -58,7 +64,8 @@ class Engine(Synthesizer):
             raise EngineError(message, retryable=True) from error
 
 
-def _voices(program: str, language: str) -> list[str]:
+def _voices(program: str, language: str) -> list[tuple[str, str]]:
+    """Return language and file of each voice that can be used."""
     listing = subprocess.run(
         [program, f"--voices={language}"],
         check=True,
@@ -66,10 +73,11 @@ def _voices(program: str, language: str) -> list[str]:
         text=True,
         timeout=_TIMEOUT_S,
     )
-    # Columns: priority, language, age and gender, name, file. MBROLA's voices are listed also
-    # where its data are not installed.
-    rows = [line.split() for line in listing.stdout.splitlines()[1:]]
-    return [row[1] for row in rows if len(row) > 4 and not row[4].startswith("mb/")]
+    # Columns: priority, language, age and gender, name, file, "(other languages)"; a file may have
+    # a space in its name. MBROLA's voices are listed also where its data are not installed.
+    rows = [line.split(maxsplit=4) for line in listing.stdout.splitlines()[1:]]
+    found = [(row[1], row[4].partition("(")[0].strip()) for row in rows if len(row) > 4]
+    return [(language, file) for language, file in found if not file.startswith("mb/")]
 
 
 def _read(path: Path) -> Mono:
