@@ -11,10 +11,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from environment.errors import ToolUnavailable
-from environment.measuring.sound import AudioTrack, MediaUnreadable, open_media, read_audio
+from environment.measuring.sound import (
+    AudioTrack,
+    MediaUnreadable,
+    open_media,
+    packets_of,
+    read_audio,
+)
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.video.stream import VideoStream
 
 __all__ = [
     "AudioTrack",
@@ -99,7 +109,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class StreamTimeline:
-    """When a stream's packets are due. `backward_steps` counts decoding times that fall."""
+    """When a stream's packets are due. `backward_steps` counts decoding times that do not grow."""
 
     kind: StreamKind
     packets: int
@@ -116,7 +126,7 @@ class StreamTimeline:
 
     @property
     def monotonic(self) -> bool:
-        """Whether no packet's decoding time lies before its predecessor's."""
+        """Whether each packet is decoded after its predecessor."""
         return self.backward_steps == 0
 
 
@@ -197,7 +207,7 @@ def read_video_packets(path: Path | str) -> list[VideoPacket]:
                 keyframe=packet.is_keyframe,
                 slice_hash=_hash_slices(bytes(packet), length_bytes),
             )
-            for packet in container.demux(stream)
+            for packet in packets_of(container, stream)
             if packet.size and packet.pts is not None and packet.dts is not None
         ]
 
@@ -238,10 +248,14 @@ def timeline(path: Path | str) -> tuple[StreamTimeline, ...]:
     a picture that is held by re-sending shows as gaps between the repeats.
     """
     with open_media(path) as container:
-        streams = [stream for stream in container.streams if stream.type in {"video", "audio"}]
+        every: list[VideoStream | AudioStream] = [
+            *container.streams.video,
+            *container.streams.audio,
+        ]
+        streams = sorted(every, key=lambda stream: stream.index)
         units_s = {stream.index: float(stream.time_base or 0) for stream in streams}
         times: dict[int, list[tuple[float, float, float]]] = {index: [] for index in units_s}
-        for packet in container.demux(streams):
+        for packet in packets_of(container, *streams):
             if packet.size and packet.pts is not None and packet.dts is not None:
                 index = packet.stream_index
                 ticks = (packet.dts, packet.pts, packet.duration or 0)
@@ -271,5 +285,5 @@ def _line_up(kind: StreamKind, packets: list[tuple[float, float, float]]) -> Str
             for (pts_s, _), step_s in zip(shown, steps, strict=False)
             if step_s - frame_s > tolerance_s
         ),
-        backward_steps=sum(after < before for before, after in pairwise(decoding)),
+        backward_steps=sum(after <= before for before, after in pairwise(decoding)),
     )

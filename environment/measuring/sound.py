@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import av
 import numpy as np
@@ -19,9 +19,13 @@ from environment.errors import HarnessError
 from environment.measuring.once import once_per_file
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 Samples = npt.NDArray[np.float32]
+S = TypeVar("S", bound="VideoStream | AudioStream")
 
 # Containers with millisecond timestamps round each frame's time: below this, timestamps
 # jitter; beyond it, there is a gap or an overlap.
@@ -75,6 +79,15 @@ def open_media(path: Path | str) -> Iterator[InputContainer]:
         raise MediaUnreadable(f"{path} cannot be read as media: {cause}") from cause
     with container:
         yield container
+
+
+def packets_of(container: InputContainer, *streams: S) -> Iterator[Packet[S]]:
+    """Read the packets of these streams to the end; MediaUnreadable when the file is damaged."""
+    try:
+        yield from cast("Iterator[Packet[S]]", container.demux(*streams))
+    except (av.error.FFmpegError, IndexError) as cause:
+        # Damage can look like one more stream, which the library then does not find in its list.
+        raise MediaUnreadable(f"{container.name} cannot be read to its end: {cause}") from cause
 
 
 @dataclass
@@ -142,7 +155,7 @@ def _decode(path: Path | str) -> tuple[list[_Run], int]:
         unit_s = float(stream.time_base or 0)
         to_float = av.AudioResampler(format="fltp")
         try:
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 for frame in packet.decode():
                     if frame.pts is None:
                         continue

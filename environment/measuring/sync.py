@@ -59,7 +59,8 @@ class SegmentSkew:
     place (1: the same waveform). `first_half_ms` and `second_half_ms` tell whether it slid on
     the way; None where a half is silent or cannot be found by itself. `ambiguous`: the sound is
     there several times over, the nearest counts. `anchored`: the segment's original was found
-    in the source and says where it begins.
+    in the source and says where it begins. `shown_s` is when the output shows its first picture,
+    None when it shows none; `duration_s` how long its sound is.
     """
 
     number: int
@@ -71,6 +72,8 @@ class SegmentSkew:
     output_start_s: float | None = None
     ambiguous: bool = False
     anchored: bool = False
+    shown_s: float | None = None
+    duration_s: float = 0.0
 
     @property
     def measured_ms(self) -> tuple[float, ...]:
@@ -168,7 +171,15 @@ class _Recordings:
         shown_s = self.pictures.output_time(start_s, end_s)
         match = self._search(needle, shown_s)
         if match is None:
-            return SegmentSkew(segment.number, "silent", None, 0.0, anchored=anchored)
+            return SegmentSkew(
+                segment.number,
+                "silent",
+                None,
+                0.0,
+                anchored=anchored,
+                shown_s=shown_s,
+                duration_s=segment.duration_s,
+            )
         place_s = match.offset_s if match.found else None
         cut = len(needle) // 2
         half_s = cut / RATE_HZ
@@ -190,6 +201,8 @@ class _Recordings:
             output_start_s=heard_s if match.found else None,
             ambiguous=match.ambiguous,
             anchored=anchored,
+            shown_s=shown_s,
+            duration_s=segment.duration_s,
         )
 
     def _start(self, segment: SegmentAudio) -> tuple[float, bool]:

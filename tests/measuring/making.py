@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -121,6 +121,33 @@ class Output:
         packet.dts = packet.pts
         packet.stream = stream
         return packet
+
+
+def write_reordered(
+    path: Path,
+    fps: Fraction,
+    seconds: int,
+    container: str,
+    options: dict[str, str],
+    *,
+    without: Collection[int] = (),
+) -> Path:
+    """Write small moving pictures with B-frames, but for some, by their number; return the path."""
+    ramp = np.arange(64)[None, :] + np.arange(64)[:, None]
+    encoder = {"preset": "ultrafast", "bf": "2", "b_strategy": "0", "g": "50"}
+    with av.open(str(path), "w", format=container, options=options) as made:
+        stream = made.add_stream("libx264", rate=fps, options=encoder)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(round(seconds * fps)):
+            if number in without:
+                continue
+            drawn = np.full((96, 64), 128, np.uint8)
+            drawn[:64] = (ramp + 3 * number) % 256
+            frame = av.VideoFrame.from_ndarray(drawn, format="yuv420p")
+            frame.pts, frame.time_base = number, 1 / fps
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode(None))
+    return path
 
 
 def split_frames(planes: Samples) -> Iterator[av.AudioFrame]:

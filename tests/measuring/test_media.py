@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,16 @@ from environment.measuring.media import (
     timeline,
 )
 from environment.measuring.sound import AudioTrack, level_dbfs
-from tests.measuring.making import FRAGMENTED, RATE_HZ, Output, Sound, place, silence, tone
+from tests.measuring.making import (
+    FRAGMENTED,
+    RATE_HZ,
+    Output,
+    Sound,
+    place,
+    silence,
+    tone,
+    write_reordered,
+)
 
 CONTAINERS = pytest.mark.parametrize(
     ("container", "options"),
@@ -73,6 +83,34 @@ def test_gaps_in_sound_and_picture_are_found(source: Path, tmp_path: Path) -> No
     assert audio.monotonic
 
 
+@CONTAINERS
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30_000, 1001), Fraction(60)], ids=str)
+def test_reordered_pictures_of_any_rate_have_no_gaps(
+    tmp_path: Path, container: str, options: dict[str, str], fps: Fraction
+) -> None:
+    path = write_reordered(tmp_path / "out", fps, 4, container, options)
+
+    (video,) = timeline(path)
+
+    assert video.packets == round(4 * fps)
+    assert video.duration_s == pytest.approx(round(4 * fps) / fps, abs=0.002)
+    assert video.gaps == ()
+    assert video.monotonic
+    packets = read_video_packets(path)
+    assert any(packet.pts_s > packet.dts_s for packet in packets)
+    assert [p.pts_s for p in packets] != sorted(p.pts_s for p in packets)
+
+
+def test_a_picture_missing_among_reordered_ones_is_a_gap(tmp_path: Path) -> None:
+    path = write_reordered(tmp_path / "out", Fraction(25), 4, "flv", {}, without=(50,))
+
+    (video,) = timeline(path)
+
+    (gap,) = video.gaps
+    assert gap.duration_s == pytest.approx(0.04, abs=0.002)
+    assert gap.at_s - video.first_s == pytest.approx(2.0, abs=0.002)
+
+
 def test_gap_in_sound_is_heard_as_silence(source: Path, tmp_path: Path) -> None:
     made = Output(Sound(tone(4)), audio_jumps={2.0: 0.5}, until_s=4)
 
@@ -94,9 +132,10 @@ def test_durations_of_the_clip(source: Path) -> None:
     assert (video.packets, audio.packets) == (900, 1407)
 
 
-def test_timestamps_that_step_back_are_counted(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_ms", [500, 33], ids=["backward", "standing still"])
+def test_timestamps_that_do_not_grow_are_counted(source: Path, tmp_path: Path, by_ms: int) -> None:
     path = Output(Sound(silence(2)), until_s=2).write(source, tmp_path / "out.flv")
-    _set_back_flv_tag(path, kind=9, index=20, by_ms=500)
+    _set_back_flv_tag(path, kind=9, index=19, by_ms=by_ms)
 
     video, audio = timeline(path)
 
