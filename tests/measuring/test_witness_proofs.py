@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from environment.proofs.witness_proofs import (
     prove_same_voice,
     prove_same_words_heard,
 )
+from environment.runs import witness_program
 from environment.runs.exchange import Exchange
 from environment.runs.witness import Statement, model_paths
 from environment.runs.witness_program import content_digest
@@ -138,6 +140,29 @@ def test_a_witness_s_digest_of_a_model_is_the_service_s(tmp_path: Path) -> None:
     for model in (checkpoint, folder):
         identity = StoredModel("model", model).identity()
         assert identity == f"model@{content_digest(model)[:8]}"
+
+
+def test_the_witness_tells_the_digests_of_what_it_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "ears.pt"
+    checkpoint.write_bytes(b"weights")
+    np.save(tmp_path / "0.npy", np.zeros(16, np.float32))
+    request = {
+        "asr": ["ears", str(checkpoint)],
+        "translation": ["words", "eng-spa"],
+        "tts": ["mouth", "es"],
+        "said": ["one"],
+        "translated": ["uno"],
+    }
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    monkeypatch.setitem(witness_program.RECOGNIZERS, "ears", lambda _model, sounds: ["one"])
+    monkeypatch.setitem(witness_program.TRANSLATORS, "words", lambda _mode, texts: ["uno"])
+    monkeypatch.setitem(witness_program.VOICES, "mouth", lambda _voice, _texts, _into: None)
+
+    assert witness_program.main(tmp_path) == 0
+    document = json.loads((tmp_path / "answers" / "answers.json").read_text())
+    assert document["digests"] == {"asr": content_digest(checkpoint)}
 
 
 def test_files_that_are_not_those_named_are_refused(dubs: list[Samples]) -> None:

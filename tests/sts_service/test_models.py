@@ -108,9 +108,9 @@ class TestFinding:
         assert found.file("model.pth", "model_file.pth") == weights
 
     def test_a_missing_model_is_told_with_volume_and_remedy(
-        self, store: Path, options: EngineOptions
+        self, monkeypatch: pytest.MonkeyPatch, store: Path, options: EngineOptions
     ) -> None:
-        store.mkdir()
+        monkeypatch.setattr(Path, "is_mount", lambda folder: folder == store)
         with pytest.raises(EngineLoadError) as caught:
             resolve(MARIAN, OPUS, options)
         assert str(caught.value) == (
@@ -120,6 +120,7 @@ class TestFinding:
         )
 
     def test_a_store_that_is_not_mounted_is_told(self, store: Path, options: EngineOptions) -> None:
+        store.mkdir()
         with pytest.raises(EngineLoadError, match=f"nothing is mounted at {store}; remedy: make"):
             resolve(WHISPER, "small", options)
 

@@ -115,7 +115,8 @@ def resolve(family: Family, name: str, options: EngineOptions) -> StoredModel:
 
 
 def _absence(path: Path, options: EngineOptions) -> str:
-    if path.is_relative_to(options.models_dir) and not options.models_dir.is_dir():
+    # The image has the folder, with or without a volume on it.
+    if path.is_relative_to(options.models_dir) and not options.models_dir.is_mount():
         return f"nothing is mounted at {options.models_dir}"
     return f"there is no {path}"
 
