@@ -30,14 +30,6 @@ def fakes() -> Iterator[Engines]:
     engines.close()
 
 
-@pytest.fixture(scope="session", params=["embedded", "fakes"])
-def engines(request: pytest.FixtureRequest) -> Engines:
-    """Every set of engines: what all of them must do."""
-    loaded = request.getfixturevalue(request.param)
-    assert isinstance(loaded, Engines)
-    return loaded
-
-
 @pytest.fixture
 def workers(fakes: Engines) -> FakeWorkers:
     return FakeWorkers(fakes)

@@ -1,15 +1,19 @@
 """Whole fragments through all three stages."""
 
+from dataclasses import replace
+
 import jiwer
 import numpy as np
 import pytest
 
 from services.contracts import ErrorCode, Stage
 from sts_service.audio import Mono, from_pcm, is_silent, onset_s, to_pcm
+from sts_service.engines.base import EngineOptions
 from sts_service.engines.registry import Engines
 from sts_service.job import FragmentJob, Outcome
 from sts_service.pipeline import dub
 from tests.sts_service.fake_asr import FAIL_LEVEL, STUMBLE_LEVEL
+from tests.sts_service.fake_tts import Engine as FakeVoice
 from tests.sts_service.sounds import RATE_HZ, SEGMENT_SAMPLES, counting, level, number_word, spoken
 
 FIRST_NUMBERS = (1, 13, 25)
@@ -62,8 +66,8 @@ def test_same_fragment_same_dub(embedded: Engines) -> None:
     assert first.dubbed_pcm == second.dubbed_pcm
 
 
-def test_silence_is_a_success_without_words(engines: Engines) -> None:
-    outcome = dub(engines, job(bytes(RATE_HZ * 2)))
+def test_silence_is_a_success_without_words(fakes: Engines) -> None:
+    outcome = dub(fakes, job(bytes(RATE_HZ * 2)))
     assert (outcome.transcript, outcome.translated_text) == ("", "")
     assert outcome.dubbed_pcm == bytes(RATE_HZ * 2)
     assert outcome.failure is None
@@ -104,6 +108,60 @@ def test_a_dub_that_is_too_long_even_so_is_cut_and_says_it(fakes: Engines) -> No
         "the dub is too long: 0.3 s at 2.0 times the normal speed for a segment of 0.2 s; "
         "its last 0.1 s are cut off"
     )
+
+
+class Sluggish(FakeVoice):
+    """Its speech does not get shorter in proportion, as with espeak-ng."""
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__(EngineOptions())
+        self._exponent = exponent
+        self.speeds: list[float] = []
+
+    def _synthesize(self, text: str, language: str, speed: float) -> Mono:
+        self.speeds.append(speed)
+        return super()._synthesize(text, language, speed**self._exponent)
+
+
+def test_nothing_is_cut_while_it_could_be_spoken_faster(fakes: Engines) -> None:
+    sluggish = Sluggish(0.25)
+    outcome = dub(replace(fakes, tts=sluggish), job(level(0.4, 0.51)))
+    assert outcome.failure is None
+    assert sluggish.speeds == sorted(sluggish.speeds)
+    assert sluggish.speeds[-1] == sluggish.max_speed
+
+
+def test_the_speed_that_is_told_is_the_one_that_was_spoken(fakes: Engines) -> None:
+    sluggish = Sluggish(0.1)
+    outcome = dub(replace(fakes, tts=sluggish), job(level(0.4, 0.5)))
+    assert sluggish.speeds[-1] == sluggish.max_speed
+    assert outcome.failure is not None
+    assert "0.6 s at 2.0 times the normal speed for a segment of 0.5 s" in outcome.failure.message
+
+
+class Odd(FakeVoice):
+    """Makes something that is no sound."""
+
+    def __init__(self, sound: Mono) -> None:
+        super().__init__(EngineOptions())
+        self._sound = sound
+
+    def _synthesize(self, text: str, language: str, speed: float) -> Mono:
+        return self._sound
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [Mono(np.full(800, np.nan, np.float32), 16_000), Mono(np.ones(800, np.float32), -1)],
+    ids=["no numbers", "no rate"],
+)
+def test_what_is_no_sound_is_the_synthesis_failure(fakes: Engines, sound: Mono) -> None:
+    outcome = dub(replace(fakes, tts=Odd(sound)), job(level(0.4)))
+    assert (outcome.transcript, outcome.translated_text) == ("four", "cuatro")
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.failure.stage) == (ErrorCode.MODEL_ERROR, Stage.TTS)
+    assert outcome.failure.message.startswith("tts failed: ")
+    assert not outcome.failure.retryable
 
 
 def test_a_failed_stage_keeps_what_was_made_before_it(fakes: Engines) -> None:
