@@ -10,10 +10,10 @@ from whisper.tokenizer import LANGUAGES
 
 from sts_service.audio import Samples
 from sts_service.engines.base import EngineOptions, Recognizer
+from sts_service.engines.model_files import model_files, unchanged
 from sts_service.engines.torch_runtime import device
-from sts_service.models.store import WHISPER, resolve
+from sts_service.models.store import WHISPER
 
-DEFAULT_MODEL = "small"
 _BEAM_SIZE = 5
 NO_SPEECH_FROM = "no_speech_from"
 """What a checkpoint may carry beside its weights: nobody speaks where Whisper thinks so at least
@@ -30,11 +30,11 @@ class Engine(Recognizer):
     accelerated: ClassVar[bool] = True
 
     def __init__(self, options: EngineOptions) -> None:
-        found = resolve(WHISPER, options.model or DEFAULT_MODEL, options)
+        found = model_files(WHISPER, options)
         self._device = device(options)
-        self._whisper = whisper.load_model(str(found.path), device=self._device)
-        self._no_speech_from = _no_speech_from(found.path)
-        self.model = found.identity()
+        with unchanged(found) as self.model:
+            self._whisper = whisper.load_model(str(found.path), device=self._device)
+            self._no_speech_from = _no_speech_from(found.path)
         multilingual = self._whisper.is_multilingual
         self.languages = frozenset(LANGUAGES) if multilingual else frozenset({"en"})
         # The first run sets up kernels and tokenizer: not while somebody waits for it.

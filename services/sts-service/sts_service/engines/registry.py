@@ -96,6 +96,15 @@ class Engines:
     translation: Translator
     tts: Synthesizer
 
+    @property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """The (source, target) codes of the languages that all three have in common."""
+        return frozenset(
+            (source, target)
+            for source, target in self.translation.pairs
+            if source in self.asr.languages and target in self.tts.languages
+        )
+
     def close(self) -> None:
         """Let go of what the engines hold."""
         for engine in (self.asr, self.translation, self.tts):
@@ -155,16 +164,20 @@ def load(selection: Selection) -> Engines:
     if device != "cpu" and not (asr.accelerated or translation.accelerated or tts.accelerated):
         names = f"{asr.name}, {translation.name} and {tts.name}"
         raise EngineLoadError(f"DEVICE={device}, but {names} need none; remedy: DEVICE=cpu")
-    return Engines(asr, translation, tts)
+    loaded = Engines(asr, translation, tts)
+    if not loaded.pairs:
+        loaded.close()
+        translated = ", ".join(f"{source} to {target}" for source, target in translation.pairs)
+        raise EngineLoadError(
+            f"no languages can be dubbed: {translation.name}:{translation.model} translates "
+            f"{translated}, but {asr.name}:{asr.model} does not hear the one or {tts.name}:"
+            f"{tts.model} does not speak the other; remedy: models for the same languages"
+        )
+    return loaded
 
 
 def describe(selection: Selection, loaded: Engines) -> EngineInfo:
     """Say which engines these are, and which languages all three have in common."""
-    pairs = frozenset(
-        (source, target)
-        for source, target in loaded.translation.pairs
-        if source in loaded.asr.languages and target in loaded.tts.languages
-    )
     return EngineInfo(
         profile=selection.profile,
         asr=loaded.asr.name,
@@ -175,7 +188,7 @@ def describe(selection: Selection, loaded: Engines) -> EngineInfo:
             Stage.TRANSLATION.value: loaded.translation.model,
             Stage.TTS.value: loaded.tts.model,
         },
-        pairs=pairs,
+        pairs=loaded.pairs,
     )
 
 

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import textwrap
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,11 +12,11 @@ from TTS.utils.synthesizer import Synthesizer as Voice
 
 from sts_service.audio import Mono, Samples, silence, trimmed
 from sts_service.engines.base import EngineError, EngineLoadError, EngineOptions, Synthesizer
+from sts_service.engines.model_files import model_files, unchanged
 from sts_service.engines.numerals import spelled_out
+from sts_service.engines.pieces import between_words
 from sts_service.engines.torch_runtime import device, reseed
-from sts_service.models.store import COQUI, resolve
-
-DEFAULT_MODEL = "tts_models/es/css10/vits"
+from sts_service.models.store import COQUI
 
 _MAX_SPEED = 2.0
 _PIECE_CHARACTERS = 200
@@ -33,17 +32,17 @@ class Engine(Synthesizer):
     accelerated: ClassVar[bool] = True
 
     def __init__(self, options: EngineOptions) -> None:
-        found = resolve(COQUI, options.model or DEFAULT_MODEL, options)
+        found = model_files(COQUI, options)
         config = found.file("config.json")
         # What is to be spoken is in its log lines, and speech is personal.
         logging.getLogger("TTS").setLevel(logging.ERROR)
         cuda = device(options) == "cuda"
         weights = found.file("model.pth", "model_file.pth", "model_file.pth.tar")
-        self._voice = Voice(tts_checkpoint=weights, tts_config_path=config, use_cuda=cuda)
+        with unchanged(found) as self.model:
+            self._voice = Voice(tts_checkpoint=weights, tts_config_path=config, use_cuda=cuda)
+            self._language = _language(found.name, config)
         self._acoustic = self._voice.tts_model
         self._letters = frozenset(self._acoustic.tokenizer.characters.vocab)
-        self.model = found.identity()
-        self._language = _language(found.name, config)
         self.languages = frozenset({self._language})
         self.rate_hz = int(self._voice.output_sample_rate)
         self.max_speed = _MAX_SPEED if hasattr(self._acoustic, "length_scale") else 1.0
@@ -53,7 +52,8 @@ class Engine(Synthesizer):
     def _synthesize(self, text: str, language: str, speed: float) -> Mono:
         words = [word for word in spelled_out(text, language).split() if self._knows(word)]
         reseed()
-        spoken = [self._piece(p, speed) for p in textwrap.wrap(" ".join(words), _PIECE_CHARACTERS)]
+        pieces = between_words(" ".join(words), _PIECE_CHARACTERS)
+        spoken = [self._piece(piece, speed) for piece in pieces]
         if not spoken:
             return silence(self.rate_hz)
         pause: Samples = np.zeros(round(self.rate_hz * _PAUSE_S / speed), np.float32)
