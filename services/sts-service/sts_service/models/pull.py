@@ -87,7 +87,7 @@ def pull(
             checked = trial(wanted.stage, wanted.choice, options)
             return Pulled(wanted, model, _identity(model), fresh=False, checked=checked)
         except EngineLoadError as error:
-            broken = f"; what is there does not load either: {error}"
+            broken = f"; what is there does not load: {error}"
     try:
         with _scratch(store) as scratch:
             arrived = scratch / family.place(name)
