@@ -308,6 +308,7 @@ def test_larger_models_may_have_fewer_workers_and_more_time(engine: Any) -> None
         ({}, {}),
         ({"sts_profile": "pocket", "asr_model": "/opt/models/pocket/whisper-en.pt"}, {}),
         ({"sts_profile": "neural"}, {"dubspec-models": "/models"}),
+        ({"asr_provider": "whisper", "asr_model": "small"}, {"dubspec-models": "/models"}),
         ({"tts_model": "es", "e2e_models_volume": "mine"}, {"mine": "/models"}),
     ],
 )

@@ -112,9 +112,7 @@ def test_engines_are_found_by_their_file_names() -> None:
 
 
 def test_engines_without_a_language_in_common_are_refused() -> None:
-    selection = FAKES.overridden(
-        Stage.ASR, provider="tests.sts_service.fake_asr", model=None
-    ).overridden(Stage.TRANSLATION, provider="apertium", model="spa-eng")
+    selection = FAKES.overridden(Stage.TRANSLATION, provider="apertium", model="spa-eng")
     with pytest.raises(EngineLoadError, match="apertium:spa-eng translates es to en, but fake-asr"):
         load(selection)
 

@@ -39,7 +39,7 @@ class EngineLoadError(Exception):
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What the configuration says to an engine; each has a default model of its own.
+    """What the configuration says to an engine; without a model it takes its own, if it has one.
 
     Engines whose models are files find those that have a name under ``models_dir``;
     ``models_volume`` is what operators call that folder.
