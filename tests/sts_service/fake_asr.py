@@ -16,7 +16,10 @@ HANG_LEVEL, DIE_LEVEL, FAIL_LEVEL, STUMBLE_LEVEL = 0.91, 0.93, 0.95, 0.97
 
 
 class Engine(Recognizer):
-    """Level 0.1 is "one", 0.2 "two", up to 0.8; the levels above make it misbehave."""
+    """Level 0.1 is "one", 0.2 "two", up to 0.8; the levels above make it misbehave.
+
+    The model is a file that holds the model's name, or ``by-process``: in each process another.
+    """
 
     name: ClassVar[str] = "fake-asr"
     languages = frozenset({"en"})
@@ -25,8 +28,10 @@ class Engine(Recognizer):
     def __init__(self, options: EngineOptions) -> None:
         if options.model == "broken":
             raise subprocess.CalledProcessError(1, ["unpack", "broken"])
-        if options.model is not None and not Path(options.model).exists():
-            raise EngineLoadError(f"the model called {options.model} is not there")
+        if options.model == "by-process":
+            self.model = f"level@{os.getpid()}"
+        elif options.model is not None:
+            self.model = _read(options.model)
         self._stumbled = False
 
     def _recognize(self, samples: Samples, language: str) -> str:
@@ -41,6 +46,13 @@ class Engine(Recognizer):
             self._stumbled = True
             raise EngineError("stumbled", retryable=True)
         return WORDS[min(9, round(level * 10))]
+
+
+def _read(model: str) -> str:
+    try:
+        return Path(model).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise EngineLoadError(f"the model called {model} is not there") from error
 
 
 def _is(level: float, cue: float) -> bool:

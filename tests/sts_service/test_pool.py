@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from services.contracts import ErrorCode
 from sts_service.engines.base import EngineLoadError
-from sts_service.engines.registry import Choice
+from sts_service.engines.registry import Choice, Selection
 from sts_service.job import FragmentJob, Outcome
 from sts_service.pool import WorkerPool, WorkersState
 from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL
@@ -22,10 +22,13 @@ from tests.sts_service.sounds import RATE_HZ, level
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+LOAD_TIMEOUT_S = 40
+"""A process that imports NumPy takes a second, and on a busy machine half a minute."""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pool() -> AsyncIterator[WorkerPool]:
-    pool = WorkerPool(FAKES, size=1, load_timeout_s=20)
+    pool = WorkerPool(FAKES, size=1, load_timeout_s=LOAD_TIMEOUT_S)
     await pool.start()
     yield pool
     await pool.stop()
@@ -37,6 +40,16 @@ async def dub(pool: WorkerPool, peak: float, *, timeout_s: float = 10) -> Outcom
 
     job = FragmentJob(level(peak, 0.1), RATE_HZ, 1, "en", "es")
     return await pool.process(job, timeout_s=timeout_s, taken=taken)
+
+
+def hearing_with(model: str | Path) -> Selection:
+    return replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model=str(model)))
+
+
+async def until_usable(pool: WorkerPool) -> None:
+    async with asyncio.timeout(LOAD_TIMEOUT_S):
+        while not pool.state.usable:  # noqa: ASYNC110 - a process is waited for
+            await asyncio.sleep(0.02)
 
 
 async def test_work_is_done_in_another_process(pool: WorkerPool) -> None:
@@ -82,8 +95,7 @@ async def test_who_waits_may_go_away(pool: WorkerPool) -> None:
     ],
 )
 async def test_what_cannot_load_says_why(model: str, why: str) -> None:
-    selection = replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model=model))
-    pool = WorkerPool(selection, size=1, load_timeout_s=20)
+    pool = WorkerPool(hearing_with(model), size=1, load_timeout_s=LOAD_TIMEOUT_S)
     with pytest.raises(EngineLoadError, match=why):
         await pool.start()
     await pool.stop()
@@ -95,8 +107,7 @@ async def test_engines_that_cannot_be_loaded_again_are_told_of_until_they_can(
     monkeypatch.setattr("sts_service.pool.RELOAD_DELAY_S", 0.05)
     model = tmp_path / "model"
     model.touch()
-    selection = replace(FAKES, asr=Choice("tests.sts_service.fake_asr", model=str(model)))
-    pool = WorkerPool(selection, size=1, load_timeout_s=20)
+    pool = WorkerPool(hearing_with(model), size=1, load_timeout_s=LOAD_TIMEOUT_S)
     await pool.start()
     assert pool.state == WorkersState(total=1)
 
@@ -111,8 +122,36 @@ async def test_engines_that_cannot_be_loaded_again_are_told_of_until_they_can(
     assert "is not there" in pool.state.down[0]
 
     model.touch()
-    async with asyncio.timeout(10):
-        while not pool.state.usable:  # noqa: ASYNC110 - a process is waited for
-            await asyncio.sleep(0.02)
+    await until_usable(pool)
     assert (await dub(pool, 0.1)).transcript == "one"
+    await pool.stop()
+
+
+async def test_another_model_under_the_same_name_is_not_taken_for_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sts_service.pool.RELOAD_DELAY_S", 0.05)
+    model = tmp_path / "model"
+    model.write_text("level@1")
+    pool = WorkerPool(hearing_with(model), size=1, load_timeout_s=LOAD_TIMEOUT_S)
+    await pool.start()
+
+    model.write_text("level@2")
+    assert (await dub(pool, DIE_LEVEL)).failure is not None
+    failed = await dub(pool, 0.1)
+    assert failed.failure is not None
+    assert "fake-asr:level@2 instead of fake-asr:level@1; remedy: " in failed.failure.message
+    assert not pool.state.usable
+    assert pool.state.down[0] in failed.failure.message
+
+    model.write_text("level@1")
+    await until_usable(pool)
+    assert (await dub(pool, 0.1)).transcript == "one"
+    await pool.stop()
+
+
+async def test_workers_with_different_models_do_not_start() -> None:
+    pool = WorkerPool(hearing_with("by-process"), size=2, load_timeout_s=LOAD_TIMEOUT_S)
+    with pytest.raises(EngineLoadError, match=r"the asr model is not .* instead of fake-asr:level"):
+        await pool.start()
     await pool.stop()

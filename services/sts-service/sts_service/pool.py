@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 from pebble import CONSTS, ProcessExpired, ProcessPool
 
-from services.contracts import ErrorCode
+from services.contracts import ErrorCode, Stage
 from sts_service import worker
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import EngineInfo, Selection
@@ -84,10 +84,12 @@ class WorkerPool:
 
     async def start(self) -> EngineInfo:
         """Load all workers side by side."""
-        descriptions = await asyncio.gather(*(slot.load() for slot in self._slots))
+        first, *others = await asyncio.gather(*(slot.load() for slot in self._slots))
+        for other in others:
+            _same(first, other)
         for slot in self._slots:
             await self._offer(slot)
-        return descriptions[0]
+        return first
 
     async def process(self, job: FragmentJob, *, timeout_s: float, taken: Taken) -> Outcome:
         """Dub one fragment in the slot that is free first."""
@@ -158,6 +160,7 @@ class _Slot:
         self._log_level = log_level
         self._pool = self._new_pool()
         self._stuck = False
+        self._info: EngineInfo | None = None
         self.sound = False
         self.down: str | None = None
 
@@ -170,14 +173,20 @@ class _Slot:
         )
 
     async def load(self) -> EngineInfo:
+        """Load, or say what is loaded; ``EngineLoadError`` where it is not what it was at first."""
         try:
             future = self._pool.schedule(worker.report)
             description = await asyncio.wait_for(asyncio.wrap_future(future), self._load_timeout_s)
         except TimeoutError as error:
-            message = f"a worker did not load within {self._load_timeout_s:g} s"
+            message = (
+                f"a worker did not load within {self._load_timeout_s:g} s; remedy: a higher "
+                "LOAD_TIMEOUT, or fewer STS_WORKERS"
+            )
             raise EngineLoadError(message) from error
         except (ProcessExpired, BrokenProcessPool, RuntimeError) as error:
             raise EngineLoadError(f"a worker died while loading: {error}") from error
+        self._info = self._info or description
+        _same(self._info, description)
         self.sound, self.down = True, None
         return description
 
@@ -219,3 +228,14 @@ class _Slot:
     async def stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it unannotated
         await asyncio.to_thread(self._pool.join)
+
+
+def _same(first: EngineInfo, other: EngineInfo) -> None:
+    """Raise ``EngineLoadError`` where two workers do not have the same engines and models."""
+    for stage in Stage:
+        was, now = first.label(stage), other.label(stage)
+        if was != now:
+            raise EngineLoadError(
+                f"the {stage.value} model is not the one that was loaded first: {now} instead of "
+                f"{was}; remedy: put that one back, or start the service again"
+            )
