@@ -63,15 +63,22 @@ def test_the_format_of_a_compact_disc(engines: Engines) -> None:
 @pytest.mark.parametrize(
     "sound",
     [
-        middle("seven", 0.1),
         counting(1, 30),
-        noise(6.0),
-        noise(0.1, rms=0.5),
-        hum(6.0),
         clipped(counting(1, 6), 50),
         beginning(counting(7, 12), 3.3),
     ],
-    ids=["100 ms", "30 s", "noise", "loud short noise", "tone", "clipping", "cut off"],
+    ids=["30 s", "clipping", "cut off"],
+)
+def test_speech_is_dubbed_however_it_comes(engines: Engines, sound: Mono) -> None:
+    result = dubbed(engines, sound)
+    assert result.outcome.failure is None
+    assert result.sound is not None
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [middle("seven", 0.1), noise(6.0), noise(0.1, rms=0.5), hum(6.0)],
+    ids=["100 ms", "noise", "loud short noise", "tone"],
 )
 def test_whatever_comes_ends_in_an_outcome(engines: Engines, sound: Mono) -> None:
     result = dubbed(engines, sound)

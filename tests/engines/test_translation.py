@@ -1,10 +1,16 @@
 """What every translator does, whatever it is given."""
 
+import shutil
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sts_service.engines.registry import Engines
+from services.contracts import Stage
+from sts_service.engines.base import Translator
+from sts_service.engines.registry import Choice, Engines, Selection, load_engine
+from sts_service.models.store import MARIAN, resolve
 from tests.engines.speech import words
 
 ODD = [
@@ -15,9 +21,9 @@ ODD = [
     "...",
     "\u4f60\u597d",
     "\U0001f642",
-    "\u202ehello\u202c",
+    "\u202ehello world\u202c",
     "e\u0301",
-    "\t\n hello \r\n",
+    "\t\n hello \r\n world",
     "\ud800",
 ]
 """Markup, control characters, other scripts, combining marks, half a surrogate pair."""
@@ -53,7 +59,9 @@ def test_unknown_words_are_survived(engines: Engines, text: str) -> None:
 
 @pytest.mark.parametrize("text", ODD)
 def test_odd_characters_are_survived(engines: Engines, text: str) -> None:
-    translated(engines, text)
+    said = words(translated(engines, text))
+    if "hello" in text:
+        assert said == ["hola", "mundo"], "the odd characters cost the words beside them"
     assert words(translated(engines, "hello world")) == ["hola", "mundo"]
 
 
@@ -75,6 +83,22 @@ def test_what_was_translated_before_does_not_matter(engines: Engines) -> None:
         translated(engines, other)
     assert translated(engines, "one two") == first
     assert translated(engines, "one two") == first
+
+
+def test_a_model_of_the_hub_names_its_languages_by_three_letters(
+    selection: Selection, tmp_path: Path
+) -> None:
+    choice, name = selection.translation, "Helsinki-NLP/opus-mt-en-es"
+    if choice.provider != "marian":
+        pytest.skip("only Marian's models are brought from a hub")
+    here = resolve(MARIAN, choice.model or "", selection.options).path
+    there = tmp_path / MARIAN.place(name)
+    shutil.copytree(here, there)
+    (there / "tokenizer_config.json").write_text('{"target_lang": "spa", "source_lang": "eng"}')
+    options = replace(selection.options, models_dir=tmp_path)
+    engine = load_engine(Stage.TRANSLATION, Choice("marian", name), options)
+    assert isinstance(engine, Translator)
+    assert engine.pairs == {("en", "es")}
 
 
 def test_the_model_is_named(engines: Engines) -> None:
