@@ -206,7 +206,14 @@ def load_engine(stage: Stage, choice: Choice, options: EngineOptions) -> object:
     except Exception as error:  # outermost edge of somebody else's library
         what = f"{stage.value} engine {name}" + (f" with {choice.model}" if choice.model else "")
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise EngineLoadError(f"{what} cannot be loaded: {reason}") from error
+        raise EngineLoadError(f"{what} cannot be loaded: {reason}{_remedy(choice)}") from error
+
+
+def _remedy(choice: Choice) -> str:
+    # What has a path came with the image or by hand; a name is looked up in the volume.
+    if choice.model is None or Path(choice.model).is_absolute():
+        return ""
+    return "; remedy, where it comes from the volume: make pull-models fetches again what is broken"
 
 
 def _module(stage: Stage, provider: str) -> str:

@@ -18,8 +18,9 @@ def device(options: EngineOptions) -> str:
     torch.set_num_threads(1)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise EngineLoadError(
-            f"DEVICE=cuda, but PyTorch {torch.__version__} finds no CUDA device; remedy: "
-            "DEVICE=cpu, or a CUDA build of PyTorch in the image and a container with --gpus"
+            f"DEVICE=cuda, but PyTorch {torch.__version__} finds no CUDA device, and the shipped "
+            "image is made for the CPU alone; remedy: DEVICE=cpu, or an image and a container of "
+            "your own, as docs/engines.md says"
         )
     return options.device
 
