@@ -12,6 +12,7 @@ from tests.mutants.places import (
     OUTLIVES,
     REFUSED,
     SEGMENTS,
+    SPANISH,
     STS_EMITTER,
     STS_EVENTS,
     STS_RESTARTED,
@@ -39,7 +40,7 @@ OF_SERVICE: Final = (
             ),
         ),
         behave=(US2,),
-        red=(WHOLE,),
+        red=(SPANISH, WHOLE),
     ),
     Mutant(
         name="results-out-of-order",
