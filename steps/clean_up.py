@@ -17,12 +17,12 @@ LASTS_S = 120.0
 
 @given("another run of the suite has its containers up, in a scenario that {tag}")
 def other_run_up(context: Context, tag: str) -> None:
-    """Start it, and wait until its three containers and its network are on the engine."""
+    """Start it, wait until its containers and network are on the engine and it knows them ready."""
     context.session.stack()
     log = context.run.artifacts / "nested.log"
     nested = context.run.cleanup.enter_context(NestedRun("containers_up.feature", tag, log))
     context.run.notes["nested"] = nested
-    made = nested.wait_containers(3, timeout_s=context.session.settings.timeout(60))
+    made = nested.wait_stack(3, timeout_s=context.session.settings.timeout(60))
     expect(
         any(name.startswith("network ") for name in made),
         expected="a network of its own",

@@ -12,10 +12,12 @@ from environment.proofs.clip_proofs import (
     prove_no_word,
     prove_only_dubs_heard,
     prove_original_passed,
+    prove_others_went_on,
     prove_sound_alone,
     prove_words_described,
 )
 from environment.proofs.container_proofs import prove_healthy
+from environment.proofs.exchange_proofs import most_wrong
 from environment.proofs.output_proofs import (
     prove_decodes,
     prove_nothing_missing,
@@ -80,9 +82,9 @@ def picture_untouched(context: Context) -> None:
 def described_words_heard(context: Context, pocket: float, embedded: float) -> None:
     """Hold the transcripts against the description, by the bound of the profile that runs."""
     run, notes = _run(context), context.run.notes
-    profile = context.session.system().sts["profile"]
-    percent = {"pocket": pocket, "embedded": embedded}.get(profile, embedded)
-    words = prove_words_described(run, percent / 100)
+    profile = str(context.session.system().sts["profile"])
+    share = most_wrong(profile, pocket=pocket, embedded=embedded)
+    words = prove_words_described(run, share)
     context.session.log_event("clip_measured", **describe(run, notes.get("skew"), words))
 
 
@@ -127,14 +129,7 @@ def others_dubbed(context: Context) -> None:
         session.clip_run(recipe.name)
         for recipe in group_of(context.run.notes["clip"].removesuffix(".mp4"))
     ]
-    ends = [run.finished_at for run in others if isinstance(run, PipelineRun)]
-    expect(
-        any(ended_at > failed.report["finished_at"] for ended_at in ends),
-        expected="a stream dubbed to its end after this one had failed",
-        seen=f"failed at {failed.report['finished_at']}, others ended at {ends}",
-        evidence=failed.folder,
-        hint="/v1/streams of media-service.",
-    )
+    prove_others_went_on(failed, [run for run in others if isinstance(run, PipelineRun)])
 
 
 def _run(context: Context) -> PipelineRun:

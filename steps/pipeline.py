@@ -13,7 +13,7 @@ from environment.proofs import examination, inside
 from environment.proofs.conversation_proofs import prove_in_turn
 from environment.proofs.endpoints import ask, speaks_rtmp
 from environment.proofs.freshness_proofs import prove_made_now
-from environment.proofs.network_proofs import prove_connected
+from environment.proofs.network_proofs import prove_connected, prove_sends_to
 from environment.proofs.speech_proofs import (
     prove_another_voice,
     prove_dubs_say_their_translation,
@@ -108,12 +108,7 @@ def segment_sent(context: Context, url: str) -> None:
     prove_in_turn(run)
     prove_fragments_hold_the_source(run)
     service, endpoint = stack.media_service, stack.resolve_inside(url)
-    expect(
-        service.environment["STS_SERVICE_URL"] == endpoint,
-        expected=f"media-service sends to {endpoint}",
-        seen=service.environment["STS_SERVICE_URL"],
-        hint="the variables that media-service is started with.",
-    )
+    prove_sends_to(service, endpoint)
     connection = inside.wait_for_connection(service, urlsplit(endpoint).port or 80)
     prove_connected(stack, connection, service, stack.sts_service)
 

@@ -9,6 +9,7 @@ from environment.measuring.transcript import normalise
 from environment.proofs.exchange_proofs import COUNTING_TOLERANCE
 from environment.proofs.publication_proofs import (
     prove_active_within,
+    prove_all_but_one_passed,
     prove_alone,
     prove_control_yielded,
     prove_counts,
@@ -187,17 +188,7 @@ def no_conflicts(context: Context) -> None:
     """
     nested, watch = context.run.notes["nested"], context.run.notes["watch"]
     outcomes = {result["name"]: result["outcome"] for result in _ran(nested)}
-    wanted = {name: "failed" if name == FAILING else "passed" for name in outcomes}
-    expect(
-        len(outcomes) == context.run.notes["tests"]
-        and outcomes == wanted
-        and FAILING in outcomes
-        and "a failure, on purpose" in nested.output,
-        expected=f"all tests passed but {FAILING!r}, which fails on purpose",
-        seen=outcomes,
-        evidence=nested.log_file,
-        hint="its scenarios expect to be alone on their media server.",
-    )
+    prove_all_but_one_passed(nested, outcomes, context.run.notes["tests"], failing=FAILING)
     left = [pid for pid in watch.urls if not has_ended(pid)]
     published = published_by_tests(nested.events)
     prove_one_after_another(published, most_at_once=watch.most_at_once, left=left)

@@ -23,6 +23,8 @@ from environment.proofs.output_proofs import measurable
 from fixtures.sidecar import Sidecar, read_sidecar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from environment.measuring.sync import SegmentSkew, SyncReport
     from environment.runs.fragments import FragmentRecord
     from environment.runs.run import PipelineFailed, PipelineRun
@@ -179,6 +181,18 @@ def prove_words_described(run: PipelineRun, tolerance: float) -> Alignment:
         hint="what was sent lies there as WAV files; docs/engines.md has the engines' limits.",
     )
     return words
+
+
+def prove_others_went_on(failed: PipelineFailed, others: Sequence[PipelineRun]) -> None:
+    """One of the others at least was dubbed to its end after that one had failed."""
+    ends = [run.finished_at for run in others]
+    expect(
+        any(ended_at > failed.report["finished_at"] for ended_at in ends),
+        expected="a stream dubbed to its end after this one had failed",
+        seen=f"failed at {failed.report['finished_at']}, others ended at {ends}",
+        evidence=failed.folder,
+        hint="/v1/streams of media-service.",
+    )
 
 
 def prove_no_word(run: PipelineRun) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from environment.errors import HarnessError
 from environment.expectations import expect
 from environment.measuring.correlation import SILENCE_DBFS
 from environment.measuring.sound import level_dbfs
@@ -23,7 +24,24 @@ FRAGMENT_LIMIT_S: Final = 15.0
 COUNTING_TOLERANCE: Final = {"pocket": 0.0, "embedded": 0.0, "neural": 0.1}
 """Share of words wrong on 30s-english-counting, by profile (FR-030)."""
 
+NEURAL_PERCENT: Final = 10.0
+"""Of the words of any clip that may be wrong, as speech_models.feature asks of the full models."""
+
 _EXACT_PROFILE: Final = "pocket"
+
+
+def most_wrong(profile: str, *, pocket: float, embedded: float) -> float:
+    """Return the share of words that may be wrong under a profile, of bounds in percent.
+
+    Raises HarnessError for a profile that has no bound: none is held to another's.
+    """
+    percent = {"pocket": pocket, "embedded": embedded, "neural": NEURAL_PERCENT}
+    if profile not in percent:
+        raise HarnessError(
+            f"Nothing is said of the words that may be wrong under the profile {profile}.",
+            remedy=f"STS_PROFILE is one of {', '.join(percent)}.",
+        )
+    return percent[profile] / 100
 
 
 def prove_says(clip: Path, text: str) -> None:

@@ -31,6 +31,16 @@ def prove_named(stack: Topology, url: str, container: ServiceContainer) -> None:
     )
 
 
+def prove_sends_to(media_service: ServiceContainer, endpoint: str) -> None:
+    """media-service was started with that endpoint of sts-service."""
+    expect(
+        media_service.environment["STS_SERVICE_URL"] == endpoint,
+        expected=f"media-service sends to {endpoint}",
+        seen=media_service.environment["STS_SERVICE_URL"],
+        hint="the variables that media-service is started with.",
+    )
+
+
 def prove_connected(
     stack: Topology, connection: TcpConnection, client: ServiceContainer, server: ServiceContainer
 ) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from environment.runs.fixture_trial import FixtureTrial
+    from environment.runs.nested import NestedRun
     from environment.runs.nested_tests import PublishedByTest
     from environment.runs.publisher import Publication
 
@@ -151,6 +152,23 @@ def prove_torn_down(trial: FixtureTrial, limit_s: float) -> None:
         expected=f"no ffmpeg at {trial.url} behind the teardown, the stream gone in {limit_s:g} s",
         seen=f"{[str(p) for p in trial.over.processes]}, gone after {trial.path_gone_s:.2f} s",
         hint="the fixture must stop its publication in a `finally`.",
+    )
+
+
+def prove_all_but_one_passed(
+    nested: NestedRun, outcomes: Mapping[str, str], count: int, *, failing: str
+) -> None:
+    """That many tests ran; all passed but ``failing``, which failed as it was meant to."""
+    wanted = {name: "failed" if name == failing else "passed" for name in outcomes}
+    expect(
+        len(outcomes) == count
+        and outcomes == wanted
+        and failing in outcomes
+        and "a failure, on purpose" in nested.output,
+        expected=f"all {count} tests passed but {failing!r}, which fails on purpose",
+        seen=outcomes,
+        evidence=nested.log_file,
+        hint="its scenarios expect to be alone on their media server.",
     )
 
 

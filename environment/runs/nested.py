@@ -89,8 +89,8 @@ class NestedRun:
         """Send the behave process a signal."""
         self._program.signal(number)
 
-    def wait_containers(self, count: int, *, timeout_s: float) -> list[str]:
-        """Wait until that many containers of the run are running; return what it has made."""
+    def wait_stack(self, count: int, *, timeout_s: float) -> list[str]:
+        """Wait for that many running containers, and its word that they are ready; return them."""
         return wait_for(
             f"{count} containers of the run {self.run_id}",
             lambda: self._made(count),
@@ -152,6 +152,8 @@ class NestedRun:
             raise RuntimeError(f"the nested run ended early: {self.output[-3000:]}")
         if sum(name.endswith(" running") for name in made) < containers:
             raise NotYet(str(made))
+        if not any(line.event == "stack_started" for line in self.events):
+            raise NotYet("its containers are running, and not all of them ready")
         return made
 
 

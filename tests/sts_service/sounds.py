@@ -16,11 +16,11 @@ SEGMENT_SAMPLES = 6 * RATE_HZ
 _TO_TEN = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _TO_FIFTEEN = ("eleven", "twelve", "thirteen", "fourteen", "fifteen")
 _ONES = (*_TO_TEN, *_TO_FIFTEEN, "sixteen", "seventeen", "eighteen", "nineteen")
-_TENS = {2: "twenty", 3: "thirty"}
+_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def number_word(number: int) -> str:
-    """Return 1 to 39 in words, without hyphens."""
+    """Return 1 to 99 in words, without hyphens."""
     if number <= len(_ONES):
         return _ONES[number - 1]
     tens, ones = divmod(number, 10)

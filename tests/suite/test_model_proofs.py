@@ -10,6 +10,7 @@ import pytest
 
 from environment.errors import HarnessError
 from environment.expectations import ExpectationFailed
+from environment.proofs.exchange_proofs import most_wrong
 from environment.proofs.model_proofs import (
     model_lacking,
     prove_complaint,
@@ -19,8 +20,6 @@ from environment.proofs.model_proofs import (
 )
 from environment.runs.brought_models import ARCHIVES, unpack
 from environment.stack.containers import StsServiceContainer
-from environment.vocabulary import Context
-from steps import speech
 
 MISSING = (
     '{"event": "service_listening"}\n'
@@ -103,19 +102,11 @@ def test_another_model_than_the_manifest_s_is_not_brought(tmp_path: Path) -> Non
     assert not list(target.iterdir())
 
 
-def test_a_profile_without_a_bound_of_its_own_is_not_held_to_another_s(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    held: list[float] = []
-    monkeypatch.setattr(speech, "_prove_words", lambda _context, share: held.append(share))
-
-    def hold(profile: str) -> None:
-        session = SimpleNamespace(system=lambda: SimpleNamespace(sts={"profile": profile}))
-        context = cast("Context", SimpleNamespace(session=session))
-        speech.words_wrong_at_most(context, 2.0, 50.0)
-
-    for profile in ("pocket", "embedded", "neural"):
-        hold(profile)
-    assert held == [0.02, 0.5, 0.1]
+def test_a_profile_without_a_bound_of_its_own_is_not_held_to_another_s() -> None:
+    shares = [
+        most_wrong(profile, pocket=2.0, embedded=50.0)
+        for profile in ("pocket", "embedded", "neural")
+    ]
+    assert shares == [0.02, 0.5, 0.1]
     with pytest.raises(HarnessError, match="under the profile custom"):
-        hold("custom")
+        most_wrong("custom", pocket=2.0, embedded=50.0)
