@@ -26,9 +26,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # Before any engine's library is imported, as in the service.
     prepare_environment()
+    config.addinivalue_line("markers", "only_for(provider): a test of that engine alone")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = PROFILES[str(config.getoption("--profile", default="embedded"))].choices().values()
+    providers = {choice.provider for choice in chosen}
+    others = [
+        item
+        for item in items
+        if (mark := item.get_closest_marker("only_for")) and not {*mark.args} & providers
+    ]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
     for item in items:
         item.add_marker(pytest.mark.timeout(LOADING_TIMEOUT_S))
 

@@ -85,12 +85,11 @@ def test_what_was_translated_before_does_not_matter(engines: Engines) -> None:
     assert translated(engines, "one two") == first
 
 
+@pytest.mark.only_for("marian")
 def test_a_model_of_the_hub_names_its_languages_by_three_letters(
     selection: Selection, tmp_path: Path
 ) -> None:
     choice, name = selection.translation, "Helsinki-NLP/opus-mt-en-es"
-    if choice.provider != "marian":
-        pytest.skip("only Marian's models are brought from a hub")
     here = resolve(MARIAN, choice.model or "", selection.options).path
     there = tmp_path / MARIAN.place(name)
     shutil.copytree(here, there)
