@@ -135,7 +135,7 @@ class Settings(BaseSettings):
 
     # sts-service
     sts_profile: Literal["pocket", "embedded", "neural"] = Field(
-        "embedded", description="set of engines: pocket, embedded or neural"
+        "pocket", description="set of engines: pocket, embedded or neural"
     )
     asr_provider: str = Field("", description="recognition engine; empty: the profile's")
     translation_provider: str = Field("", description="translation engine; empty: the profile's")

@@ -9,12 +9,12 @@ from sts_service.settings import Settings, SettingsError, read_settings
 from tests.sts_service.fake_workers import FAKES
 
 
-def test_defaults_are_the_embedded_engines() -> None:
+def test_defaults_are_the_pocket_models() -> None:
     settings = Settings()
     assert settings.port == 3000
     assert settings.max_inflight == 3
-    assert settings.selection.asr == Choice("pocketsphinx")
-    assert settings.selection.profile == "embedded"
+    assert settings.selection.asr == Choice("whisper", "/opt/models/pocket/whisper-en.pt")
+    assert settings.selection.profile == "pocket"
 
 
 def test_one_stage_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_one_stage_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASR_MODEL", "")
     selection = read_settings().selection
     assert selection.tts == Choice("other", "voice")
-    assert selection.asr == PROFILES["embedded"].asr
+    assert selection.asr == PROFILES["pocket"].asr
 
 
 @pytest.mark.parametrize(

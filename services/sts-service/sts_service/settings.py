@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     """Log what was said and its translation; off, since speech is personal."""
     sts_api_key: str = Field(default="", repr=False)
 
-    sts_profile: str = "embedded"
+    sts_profile: str = "pocket"
     asr_provider: str | None = None
     translation_provider: str | None = None
     tts_provider: str | None = None
