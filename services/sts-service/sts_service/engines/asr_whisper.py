@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import whisper
@@ -15,6 +15,8 @@ from sts_service.engines.torch_runtime import device
 from sts_service.models.store import WHISPER
 
 _BEAM_SIZE = 5
+_MOST_COMPRESSED = 2.4
+_PIECE_S = 6
 NO_SPEECH_FROM = "no_speech_from"
 """What a checkpoint may carry beside its weights: nobody speaks where Whisper thinks so at least
 this probably. Without it Whisper must also doubt its own words, as OpenAI's models need it."""
@@ -41,11 +43,27 @@ class Engine(Recognizer):
         self._recognize(torch.zeros(self.rate_hz).numpy(), "en")
 
     def _recognize(self, samples: Samples, language: str) -> str:
+        heard = self._transcribe(samples, language)
+        repeats = any(part["compression_ratio"] > _MOST_COMPRESSED for part in heard["segments"])
+        if not repeats or samples.size <= self._piece_samples:
+            return _text(heard)
+        # It has lost its way in a long fragment, by the sign that Whisper goes by itself.
+        pieces = range(0, samples.size, self._piece_samples)
+        return " ".join(
+            _text(self._transcribe(samples[at : at + self._piece_samples], language))
+            for at in pieces
+        )
+
+    @property
+    def _piece_samples(self) -> int:
+        return _PIECE_S * self.rate_hz
+
+    def _transcribe(self, samples: Samples, language: str) -> dict[str, Any]:
         rules = {}
         if self._no_speech_from is not None:
             rules = {"no_speech_threshold": self._no_speech_from, "logprob_threshold": None}
         with torch.inference_mode():
-            heard = whisper.transcribe(
+            heard: dict[str, Any] = whisper.transcribe(
                 self._whisper,
                 samples,
                 language=language,
@@ -55,7 +73,11 @@ class Engine(Recognizer):
                 fp16=self._device == "cuda",
                 **rules,
             )
-        return " ".join(str(heard["text"]).split())
+        return heard
+
+
+def _text(heard: dict[str, Any]) -> str:
+    return " ".join(str(heard["text"]).split())
 
 
 def _no_speech_from(checkpoint: Path) -> float | None:
