@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.contracts import ErrorCode
 from sts_service.engines.registry import Choice, EngineInfo, Engines, Selection, describe
@@ -33,6 +34,7 @@ class FakeWorkers:
         self.crash: Callable[[], None] | None = None
         self.outcome: Outcome | None = None
         self.processed = 0
+        self.delays_s: list[float] = []
         self.stopped = False
         self.state = WorkersState(total=size)
 
@@ -52,10 +54,11 @@ class FakeWorkers:
             if self.crash is not None:
                 self.crash()
             self.processed += 1
+            self.delays_s.append(job.debug_delay_s)
             if self.outcome is not None:
                 outcome, self.outcome = self.outcome, None
                 return outcome
-            return dub(self._engines, job)
+            return dub(self._engines, replace(job, debug_delay_s=0.0))
 
     async def stop(self) -> None:
         self.stopped = True

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.contracts import ErrorCode
+from services.contracts import ErrorCode, Stage
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Choice, Selection
 from sts_service.job import FragmentJob, Outcome
@@ -34,11 +34,13 @@ async def pool() -> AsyncIterator[WorkerPool]:
     await pool.stop()
 
 
-async def dub(pool: WorkerPool, peak: float, *, timeout_s: float = 10) -> Outcome:
+async def dub(
+    pool: WorkerPool, peak: float, *, timeout_s: float = 10, delay_s: float = 0.0
+) -> Outcome:
     async def taken() -> None:
         pass
 
-    job = FragmentJob(level(peak, 0.1), RATE_HZ, 1, "en", "es")
+    job = FragmentJob(level(peak, 0.1), RATE_HZ, 1, "en", "es", delay_s)
     return await pool.process(job, timeout_s=timeout_s, taken=taken)
 
 
@@ -66,6 +68,15 @@ async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) 
     assert died.failure.code is ErrorCode.MODEL_ERROR
     assert died.failure.retryable
     assert (await dub(pool, 0.4)).transcript == "four"
+
+
+async def test_a_debug_delay_counts_as_the_recognisers_time(pool: WorkerPool) -> None:
+    delayed = await dub(pool, 0.1, delay_s=0.2)
+    assert delayed.transcript == "one"
+    assert delayed.stage_ms[Stage.ASR] >= 200
+    late = await dub(pool, 0.1, timeout_s=0.3, delay_s=5)
+    assert late.failure is not None
+    assert late.failure.code is ErrorCode.TIMEOUT
 
 
 async def test_an_idle_worker_that_is_killed_is_replaced(pool: WorkerPool) -> None:

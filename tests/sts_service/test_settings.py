@@ -88,6 +88,8 @@ def test_a_device_that_no_engine_uses_is_refused(monkeypatch: pytest.MonkeyPatch
         ("LOG_LEVEL", "LOUD"),
         ("DEVICE", "tpu"),
         ("STS_MODELS_DIR", "models"),
+        ("DEBUG_DELAY_S", "soon"),
+        ("DEBUG_DELAY_S", "-1"),
     ],
 )
 def test_a_bad_value_is_named_in_one_line(
@@ -98,6 +100,12 @@ def test_a_bad_value_is_named_in_one_line(
         read_settings()
     assert value in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_debug_delays_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().debug_delay_s == ()
+    monkeypatch.setenv("DEBUG_DELAY_S", "5, 12.5,8")
+    assert read_settings().debug_delay_s == (5.0, 12.5, 8.0)
 
 
 def test_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

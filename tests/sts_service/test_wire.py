@@ -107,6 +107,13 @@ class TestStream:
         assert result.error.code is ErrorCode.TIMEOUT
         assert result.error.retryable
 
+    @pytest.mark.parametrize("settings", [SETTINGS | {"debug_delay_s": "5,0,7.5"}], indirect=True)
+    async def test_debug_delays_take_turns(self, opened: Probe, workers: FakeWorkers) -> None:
+        for sequence in range(4):
+            await opened.say("fragment:data", fragment(sequence, level(0.1)))
+            await opened.expect(FragmentProcessed, sequence + 1)
+        assert workers.delays_s == [5.0, 0.0, 7.5, 5.0]
+
     async def test_end_is_answered_after_the_last_result(
         self, opened: Probe, workers: FakeWorkers
     ) -> None:

@@ -85,6 +85,8 @@ class Service:
 
     async def listen(self) -> None:
         """Open the port; ``OSError`` when it is taken."""
+        if any(self._settings.debug_delay_s):
+            _log.warning("fragments_delayed", debug_delay_s=self._settings.debug_delay_s)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._settings.host, self._settings.port).start()
         _log.info("service_listening", host=self._settings.host, port=self.port)

@@ -7,13 +7,17 @@ from services.contracts import ErrorCode, Stage
 
 @dataclass(frozen=True)
 class FragmentJob:
-    """One fragment to dub: interleaved s16le bytes and the languages."""
+    """One fragment to dub: interleaved s16le bytes and the languages.
+
+    ``debug_delay_s`` is how much longer the recogniser is to take (``DEBUG_DELAY_S``).
+    """
 
     pcm: bytes = field(repr=False)
     sample_rate_hz: int
     channels: int
     source_language: str
     target_language: str
+    debug_delay_s: float = 0.0
 
 
 @dataclass(frozen=True)

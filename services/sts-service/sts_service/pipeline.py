@@ -1,5 +1,6 @@
 """The three stages in a row: one fragment's speech to its dub."""
 
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -39,8 +40,11 @@ def dub(engines: Engines, job: FragmentJob) -> Outcome:
     stage = Stage.ASR
     try:
         sound = from_pcm(job.pcm, rate_hz=job.sample_rate_hz, channels=job.channels)
+        if job.debug_delay_s:
+            time.sleep(job.debug_delay_s)
         heard = engines.asr.recognize(sound, job.source_language)
-        transcript, stage_ms[stage] = heard.value, heard.elapsed_ms
+        transcript = heard.value
+        stage_ms[stage] = heard.elapsed_ms + round(job.debug_delay_s * 1000)
 
         stage = Stage.TRANSLATION
         said = engines.translation.translate(transcript, job.source_language, job.target_language)

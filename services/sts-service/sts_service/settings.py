@@ -1,10 +1,10 @@
 """Configuration: the environment, read once, into a typed object."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.contracts import Stage
 from sts_service.engines.base import EngineOptions
@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     """Seconds that a worker has to load its models."""
     shutdown_grace: float = Field(default=6.0, ge=0)
     """Seconds that fragments in hand have to finish after SIGTERM; engines kill after 10."""
+    debug_delay_s: Annotated[tuple[Annotated[float, Field(ge=0, le=3600)], ...], NoDecode] = ()
+    """A debugging aid, off by default: ``5,15,8`` makes fragments take that many seconds longer,
+    in turns by their sequence number, as if the recogniser were slow. All time limits hold."""
+
+    @field_validator("debug_delay_s", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
     @field_validator("sts_profile")
     @classmethod
@@ -92,6 +100,6 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         bad = error.errors(include_url=False)[0]
-        variable = "_".join(str(part) for part in bad["loc"]).upper()
+        variable = str(bad["loc"][0]).upper()
         message = f"{variable}={bad['input']!r}: {bad['msg']}"
         raise SettingsError(message) from error

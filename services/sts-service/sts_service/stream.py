@@ -44,6 +44,12 @@ class StreamOptions:
     timeout_s: float
     next_sequence: int = 0
     log_transcripts: bool = False
+    debug_delays_s: tuple[float, ...] = ()
+
+    def debug_delay_s(self, sequence: int) -> float:
+        """How much longer this fragment is to take: the delays take turns."""
+        delays_s = self.debug_delays_s
+        return delays_s[sequence % len(delays_s)] if delays_s else 0.0
 
 
 class Stream:
@@ -147,6 +153,7 @@ class Stream:
             channels=config.channels,
             source_language=config.source_language,
             target_language=config.target_language,
+            debug_delay_s=self.options.debug_delay_s(data.sequence_number),
         )
         self._queue.put_nowait((fragment, job))
         self._waiting += 1

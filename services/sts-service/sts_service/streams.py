@@ -124,6 +124,7 @@ class Streams:
             timeout_s=min(asked_s, settings.processing_timeout),
             next_sequence=init.next_sequence,
             log_transcripts=settings.log_transcripts,
+            debug_delays_s=settings.debug_delay_s,
         )
 
     def _sender(self, connection: str, stream_id: str) -> Send:
