@@ -36,6 +36,7 @@ class _Told:
 
     failures: dict[int, str] = field(default_factory=dict)
     evidence: dict[int, Path | None] = field(default_factory=dict)
+    warnings: dict[int, tuple[str, ...]] = field(default_factory=dict)
     ran: set[int] = field(default_factory=set)
     failed_step: tuple[Step, BaseException | None] | None = None
     failed_setup: BaseException | None = None
@@ -95,6 +96,7 @@ def after_scenario(context: Context, scenario: Scenario) -> None:
     finally:
         folder = folder or (run.artifacts if run.artifacts.exists() else None)
         _told.evidence[id(scenario)] = folder
+        _told.warnings[id(scenario)] = tuple(run.warnings)
         if failed or trouble is not None:
             _tell_failure(scenario, folder, trouble)
         session.log_event(
@@ -197,6 +199,7 @@ def _result(scenario: Scenario) -> ScenarioResult:
         duration_s=float(scenario.duration),
         reason=_told.failures.get(key) or scenario.skip_reason,
         evidence=_told.evidence.get(key),
+        warnings=_told.warnings.get(key, ()),
     )
 
 

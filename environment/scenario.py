@@ -45,6 +45,7 @@ class ScenarioRun:
         self.started_at = time.time()
         self.cleanup = ExitStack()
         self.notes: dict[str, Any] = {}
+        self.warnings: list[str] = []
         self.pipeline_folder: Path | None = None
         self._streams: dict[str, str] = {}
         self._collectors: list[Callable[[], object]] = []
@@ -94,6 +95,11 @@ class ScenarioRun:
         path = self.artifacts / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+    def warn(self, what: str) -> None:
+        """Say something that is no failure and must not go unseen: in run.log and the summary."""
+        self.warnings.append(what)
+        self.session.log_event("warning", scenario=self.name, what=what)
 
     def on_failure(self, collect: Callable[[], object]) -> None:
         """Have ``collect`` called when the scenario failed, before its clean-up."""

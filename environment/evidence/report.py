@@ -19,7 +19,8 @@ class ScenarioResult:
     """What became of one scenario. ``evidence`` is the folder in which it can be looked at.
 
     ``skipped``: it said itself why it cannot run here; ``not_selected``: the tags or the paths
-    asked for left it out; ``not_run``: the run was interrupted before it.
+    asked for left it out; ``not_run``: the run was interrupted before it. ``warnings`` are what it
+    saw that made it no failure.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ScenarioResult:
     duration_s: float
     reason: str | None = None
     evidence: Path | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def render(summary: Summary, *, relative_to: Path | None = None) -> str:
         if result.evidence:
             lines.append(f"{'':{_WIDTH}}evidence: {shown(result.evidence, relative_to)}/")
     for result in summary.results:
+        for warning in result.warnings:
+            lines += _labelled("warning", [f"{result.name}: {warning}"])
         if result.outcome == "skipped":
             lines += _labelled("skipped", [f"{result.name}: {result.reason or 'no reason given'}"])
     if summary.media_server is not None:

@@ -28,6 +28,8 @@ class ContainerSpec:
     HTTP API, `volumes` maps volume names to mount points, `borrowed` those of volumes that belong
     to nobody's run: they are mounted read-only where they exist, and neither made nor removed.
     `files` are absolute paths inside the container to content put there before its first start.
+    `command` takes the place of the image's own, where there is one; `tmpfs` maps mount points to
+    the options of small disks in memory.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ContainerSpec:
     borrowed: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_container(client: docker.DockerClient, spec: ContainerSpec, network: str) -> Container:
@@ -57,6 +61,7 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
     try:
         container = client.containers.create(
             spec.image,
+            command=list(spec.command) or None,
             name=spec.name,
             labels=dict(spec.labels),
             environment=dict(spec.environment),
@@ -70,6 +75,7 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
                 *_borrowed(client, spec),
             ],
             extra_hosts=dict(spec.extra_hosts),
+            tmpfs=dict(spec.tmpfs),
             # Other drivers may keep no log that could be read back.
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": _LOG_MAX_SIZE}),
         )

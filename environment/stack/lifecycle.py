@@ -165,6 +165,16 @@ class Lifecycle:
         remove_container(self._client, str(container.id))
         self._on_event("container_removed", container=self.name)
 
+    def remake(self, spec: ContainerSpec) -> None:
+        """Remove it, and start it anew from another description; does not wait for health.
+
+        Raises as `create` and `start` do.
+        """
+        self.remove()
+        self.spec = spec
+        self.create()
+        self.start()
+
     def restore(self) -> tuple[str, ...]:
         """Undo whatever keeps it from running on its network; what was done, in words.
 

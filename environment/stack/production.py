@@ -25,6 +25,7 @@ from environment.errors import (
 from environment.settings import Settings
 from environment.stack import addresses, blueprint
 from environment.stack.containers import (
+    ContainerSpec,
     MediaServerContainer,
     MediaServiceContainer,
     ServiceContainer,
@@ -212,6 +213,36 @@ class ProductionStack:
             yield spare
         finally:
             spare.remove()
+
+    @contextmanager
+    def helper(
+        self, name: str, command: tuple[str, ...], *, port: int, files: Mapping[str, bytes]
+    ) -> Iterator[ServiceContainer]:
+        """A container of the base image on the same network that runs `command`; created only.
+
+        It bears `name` on the network, serves HTTP, `/health` among it, at `port`, which is
+        published on a free one, and finds `files` at their paths. It goes with the context.
+        """
+        (outside,) = free_ports(1)
+        spec = ContainerSpec(
+            name=self.settings.named(name),
+            image=self._images.base,
+            aliases=(name,),
+            environment={},
+            ports={port: outside},
+            http_port=port,
+            labels=self._owner.labels(),
+            files=files,
+            command=command,
+        )
+        container = ServiceContainer(
+            self._client, spec, self.network, self.settings, on_event=self._on_event
+        )
+        try:
+            container.create()
+            yield container
+        finally:
+            container.remove()
 
     @contextmanager
     def own_volume(self, name: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from docker.errors import APIError, ImageNotFound, NotFound
 
-IMAGES = ("media-server", "media-service", "sts-service")
+IMAGES = ("base", "media-server", "media-service", "sts-service")
 
 
 def refusal(explanation: str, status: int = 500) -> APIError:

@@ -99,6 +99,10 @@ def blind(context):
         raise HarnessError("The observer is blind.")
     context.session._observer._make = refuse
 
+@given("a warning")
+def warned(context):
+    context.run.warn("the output is complete, not all of it dubbed")
+
 @given("skipped")
 def skipped(context):
     context.scenario.skip("no RTSP here")
@@ -184,6 +188,8 @@ def test_a_good_run(behave: Any) -> None:
           Given 5 fragments
         Scenario: names
           Given the scenario's names
+        Scenario: warned
+          Given a warning
         Scenario: off
           Given skipped
         @other
@@ -193,8 +199,12 @@ def test_a_good_run(behave: Any) -> None:
         "--tags=not @other",
     )
     assert ran.exit_code == 0, ran.output
-    assert "2 passed, 0 failed, 1 skipped, 1 not selected" in ran.output
+    assert "3 passed, 0 failed, 1 skipped, 1 not selected" in ran.output
     assert "off: no RTSP here" in ran.output
+    assert "warning       warned: the output is complete, not all of it dubbed" in ran.output
+    assert ran.outcome("warned") == "passed"
+    assert ran.result("warned")["warnings"] == ["the output is complete, not all of it dubbed"]
+    assert ran.result("good")["warnings"] == []
     assert "a stand-in for MediaMTX" in ran.output
     engines = "asr pocketsphinx (en-us), translation apertium (eng-spa), tts espeak (es)"
     assert f"profile embedded: {engines}" in ran.output

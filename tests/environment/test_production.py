@@ -27,7 +27,10 @@ from environment.stack.topology import Topology
 from tests.environment.engine_in_memory import EngineInMemory, refusal
 
 IMAGES: Any = SimpleNamespace(
-    media_server="media-server", media_service="media-service", sts_service="sts-service"
+    base="base",
+    media_server="media-server",
+    media_service="media-service",
+    sts_service="sts-service",
 )
 OWNER = Owner.current("test")
 
@@ -442,3 +445,31 @@ def test_an_engine_that_goes_away_is_told(engine: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(engine.networks, "list", gone)
     with pytest.raises(EngineUnavailable, match="docker version"):
         stack.heal()
+
+
+def test_a_helper_runs_its_own_command_and_goes_with_its_context(engine: Any) -> None:
+    stack = make_stack(engine, e2e_run_id="x")
+    stack.start()
+    files = {"/link.py": b"pass"}
+    with stack.helper("link", ("python3", "/link.py"), port=8000, files=files) as helper:
+        made = engine.containers.get("link-x")
+        assert made.options["command"] == ["python3", "/link.py"]
+        assert made.state["Status"] == "created"
+        assert helper.host_port(8000) > 0
+        assert set(stack.network.aliases("link-x")) >= {"link"}
+        assert Owner.from_labels(made.labels) == OWNER
+    assert "link-x" not in engine.names
+    assert len(engine.names) == 3
+
+
+def test_a_container_can_be_made_anew_from_another_description(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    service = stack.media_service
+    before, first = service.spec, engine.containers.get(service.name).id
+    service.remake(replace(before, environment={"PORT": "1"}, tmpfs={"/data": "size=1m"}))
+    made = engine.containers.get(service.name)
+    assert made.id != first
+    assert made.state["Status"] == "running"
+    assert made.options["environment"] == {"PORT": "1"}
+    assert made.options["tmpfs"] == {"/data": "size=1m"}
