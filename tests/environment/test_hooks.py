@@ -208,7 +208,7 @@ def test_a_good_run(behave: Any) -> None:
     assert "a stand-in for MediaMTX" in ran.output
     engines = "asr pocketsphinx (en-us), translation apertium (eng-spa), tts espeak (es)"
     assert f"profile embedded: {engines}" in ran.output
-    assert ran.calls == ["start", "heal", "heal", "heal", "down"]
+    assert ran.calls == ["start", "heal", "heal", "heal", "heal", "down"]
     # Nothing failed, so nothing but the run's own files is kept.
     kept = {entry.name for entry in (ran.folder / "artifacts/latest").iterdir()}
     assert kept == {"run.log", "summary.json"}
