@@ -16,6 +16,7 @@ from environment.console import Progress, Step
 from environment.errors import EngineUnavailable, ToolUnavailable, WaitTimeout
 from environment.provision import debian
 from environment.provision.locks import exclusive
+from environment.stack.strays import unmarked
 from environment.waiting import wait_for
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
@@ -210,6 +211,8 @@ def _start_by_hand() -> subprocess.Popen[bytes] | None:
     with _LOG.open("ab") as log:
         return subprocess.Popen(
             [_program("dockerd") or "dockerd", "--mtu", str(_uplink_mtu())],
+            # The engine stays when the run that started it has ended.
+            env=unmarked(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from environment.errors import HarnessError, ToolUnavailable
+from environment.stack.strays import mark
 
 LOG_TAIL_BYTES: Final = 64 * 1024
 TERMINATE_TIMEOUT_S: Final = 2.0
@@ -30,7 +31,8 @@ class Program:
 
     What it says goes to ``log_file``, by default a temporary file, stdout too unless ``output``
     takes that. It is ended (terminate, after ``grace_s`` kill) by leaving the context, by ``end``,
-    by ``end_all``, with its last reference, and at the interpreter's exit.
+    by ``end_all``, with its last reference, and at the interpreter's exit. Its environment bears a
+    mark that says who started it: where that was killed, others can end what is left.
     """
 
     def __init__(
@@ -127,7 +129,7 @@ class Program:
             process = subprocess.Popen(
                 self.argv,
                 cwd=self._folder,
-                env=self._environment,
+                env={**(os.environ if self._environment is None else self._environment), **mark()},
                 stdin=subprocess.DEVNULL,
                 stdout=self._log if self._output is None else self._output,
                 stderr=self._log,

@@ -1,4 +1,4 @@
-"""Removing what a run made, however the run ended (FR-010, FR-020)."""
+"""Taking away what a run made, however the run ended (FR-010, FR-020, FR-028)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
 from environment.errors import HarnessError
+from environment.stack import strays
 from environment.stack.ownership import RUN_LABEL, Owner
 from environment.waiting import NotYet, wait_for
 
@@ -28,6 +30,8 @@ __all__ = ["Guard", "Owner", "reap", "remove_all", "remove_container", "remove_k
 _REPO_ROOT: Final = Path(__file__).resolve().parents[2]
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REMOVAL_TIMEOUT_S: Final = 30.0
+# An engine that went away with the run may take minutes to come back.
+_WATCH_TIMEOUT_S: Final = 300.0
 _ECHO_S: Final = 2.0
 _RELEASE: Final = b"done"
 # An engine that went away shows itself through the HTTP library.
@@ -38,9 +42,9 @@ def sweep(client: docker.DockerClient) -> list[str]:
     """Remove what runs left behind whose process is gone; the names of what was removed.
 
     Objects of living runs, of `make up`, and of machines and namespaces that cannot be looked
-    into are left alone.
+    into are left alone. Processes that such a run has left on this host are ended.
     """
-    removed: list[str] = []
+    removed = strays.end(strays.of_the_dead())
     for owner, states in _owners(client).items():
         fate = owner.fate()
         # No restart policy is ever set, so what runs under another boot id runs for another
@@ -180,6 +184,8 @@ class Guard:
         self._watchdog = subprocess.Popen(
             [sys.executable, "-m", "environment.stack.reaper", *_to_argv(self.owner)],
             cwd=_REPO_ROOT,
+            # It outlives whoever started this process, too.
+            env=strays.unmarked(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -213,6 +219,7 @@ class Guard:
             os._exit(128 + self._signal)
 
     def _at_exit(self) -> None:
+        strays.end(strays.of_owner(self.owner))
         try:
             reap(self._client, self.owner)
         except _REMOVAL_ERRORS as error:
@@ -241,7 +248,7 @@ def _to_argv(owner: Owner) -> list[str]:
 
 
 def _watch(argv: list[str]) -> None:
-    """The watchdog: wait for the pipe's end, then remove until nothing new turns up."""
+    """The watchdog: wait for the pipe's end, then clear what is left."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     owner = Owner.from_labels(dict(argument.split("=", 1) for argument in argv))
@@ -249,21 +256,33 @@ def _watch(argv: list[str]) -> None:
         raise SystemExit(f"not an owner: {argv}")
     if sys.stdin.buffer.read() == _RELEASE:
         return
-    client = docker.from_env()
-    last_found_at = time.monotonic()
+    _clear(owner)
+
+
+def _clear(owner: Owner, *, timeout_s: float = _WATCH_TIMEOUT_S) -> None:
+    """End the processes and remove the objects of a dead run, until nothing new turns up."""
+    begun = last_found_at = time.monotonic()
+    for stray in strays.of_owner(owner):
+        stray.tell(signal.SIGTERM)
 
     def settled() -> bool:
         nonlocal last_found_at
+        left = strays.of_owner(owner)
+        if time.monotonic() - begun > _REMOVAL_TIMEOUT_S:
+            for stray in left:
+                stray.tell(signal.SIGKILL)
         try:
-            found = reap(client, owner)
+            with closing(docker.from_env()) as client:
+                found = reap(client, owner)
         except _REMOVAL_ERRORS as error:
+            last_found_at = time.monotonic()
             raise NotYet(str(error)) from error
-        if found:
+        if found or left:
             last_found_at = time.monotonic()
         # What the dead process had asked for just before may still be under way in the engine.
         return time.monotonic() - last_found_at > _ECHO_S
 
-    wait_for("nothing to be left", settled, timeout_s=_REMOVAL_TIMEOUT_S, interval_s=0.5)
+    wait_for("nothing to be left", settled, timeout_s=timeout_s, interval_s=0.5)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
+from requests.exceptions import ConnectionError as RequestsConnectionError
 
+from environment.errors import WaitTimeout
+from environment.stack import reaper
 from environment.stack.ownership import Owner, start_time
 from environment.stack.reaper import reap, remove_all, remove_kept, sweep
 from tests.environment.engine_in_memory import EngineInMemory
@@ -296,6 +299,35 @@ def test_the_watchdog_takes_over_after_sigkill(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     assert run_suite("armed(); time.sleep(15)", notes, signal.SIGKILL) == -signal.SIGKILL
     wait_for_notes(notes, ["watchdog reaps"])
+
+
+def test_the_watchdog_waits_for_an_engine_that_went_away(
+    dead: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine: Any = EngineInMemory()
+    engine.close = lambda: None
+    populate(engine, dead)
+    silences = [DockerException("no such socket"), RequestsConnectionError("refused")]
+
+    def from_env() -> Any:
+        if silences:
+            raise silences.pop()
+        return engine
+
+    monkeypatch.setattr(reaper.docker, "from_env", from_env)
+    monkeypatch.setattr(reaper, "_ECHO_S", 0.2)
+    reaper._clear(dead, timeout_s=10)
+    assert engine.is_empty
+    assert not silences
+
+
+def test_the_watchdog_does_not_wait_for_ever(dead: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_env() -> Any:
+        raise DockerException("no such socket")
+
+    monkeypatch.setattr(reaper.docker, "from_env", from_env)
+    with pytest.raises(WaitTimeout, match="no such socket"):
+        reaper._clear(dead, timeout_s=0.6)
 
 
 def wait_for_notes(notes: Path, lines: list[str]) -> None:
