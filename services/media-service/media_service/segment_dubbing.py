@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 
@@ -23,7 +23,7 @@ LAST_WORDS_S = 1.0
 
 
 class SegmentDubbing:
-    """Has the segments of ``worker`` dubbed; ``close`` gives up what has not gone out."""
+    """Has the segments of ``worker`` dubbed; ``close`` lets go of what has not gone out."""
 
     def __init__(
         self,
@@ -55,7 +55,8 @@ class SegmentDubbing:
         )
         if segment is not None:
             self._waiting[cut.number] = segment
-        if cut.tail or segment is None:
+        if not cut.pcm or segment is None:
+            # Too short to be dubbed, or its dub was on disk.
             return
         task = asyncio.create_task(self._dub(cut, segment))
         self._dubs.add(task)
@@ -87,15 +88,10 @@ class SegmentDubbing:
             await asyncio.wait(self._words, timeout=LAST_WORDS_S)
 
     async def close(self) -> None:
-        """Give up what has not gone out: with its worker it is lost."""
+        """Let go of what has not gone out: it is on disk, or lost with its worker."""
         tasks = (*self._dubs, *self._words)
         for task in tasks:
             task.cancel()
-        for segment in self._waiting.values():
-            segment.outcome = segment.reason = "lost"
-            self._metrics.segments_lost.inc()
-        if self._waiting:
-            self._log.warning("segments_lost", numbers=list(self._waiting))
         self._waiting.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -107,7 +103,9 @@ class SegmentDubbing:
         task.add_done_callback(self._words.discard)
 
     async def _dub(self, cut: SegmentCut, segment: SegmentReport) -> None:
-        fragment = Fragment(cut.number, cut.start_s, cut.cut_at, cut.pcm)
+        # A segment that comes from disk keeps its id: STS may know the answer already.
+        known = uuid4() if segment.fragment_id is None else UUID(segment.fragment_id)
+        fragment = Fragment(cut.number, cut.start_s, cut.cut_at, cut.pcm, known)
         segment.fragment_id = str(fragment.fragment_id)
 
         def sent() -> None:

@@ -247,6 +247,12 @@ class DubbedStream:
                 self._log.info("worker_reported", report=repr(message))
 
     def _conclude(self, end: _End) -> None:
+        lost = [segment for segment in self.report.segments if segment.outcome == "pending"]
+        for segment in lost:
+            segment.outcome = segment.reason = "lost"
+            self._metrics.segments_lost.inc()
+        if lost:
+            self._log.warning("segments_lost", numbers=[segment.number for segment in lost])
         self.report.finished_at = time.time()
         self.report.error = None if end.ok else redacted(end.message)
         self.report.state = "finished" if end.ok else "failed"
