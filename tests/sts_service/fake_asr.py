@@ -12,6 +12,8 @@ from sts_service.audio import Samples
 from sts_service.engines.base import EngineError, EngineLoadError, EngineOptions, Recognizer
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+MUTE_LEVEL = 0.89
+"""Heard as "mute", which the fake voice never finishes saying."""
 HANG_LEVEL, DIE_LEVEL, FAIL_LEVEL, STUMBLE_LEVEL = 0.91, 0.93, 0.95, 0.97
 
 
@@ -36,6 +38,8 @@ class Engine(Recognizer):
 
     def _recognize(self, samples: Samples, language: str) -> str:
         level = float(np.abs(samples).max())
+        if _is(level, MUTE_LEVEL):
+            return "mute"
         if _is(level, HANG_LEVEL):
             time.sleep(60)
         if _is(level, DIE_LEVEL):

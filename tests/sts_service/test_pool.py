@@ -14,9 +14,9 @@ import pytest_asyncio
 from services.contracts import ErrorCode, Stage
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Choice, Selection
-from sts_service.job import FragmentJob, Outcome
+from sts_service.job import Failure, FragmentJob, Outcome, TimeLimits
 from sts_service.pool import WorkerPool, WorkersState
-from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL
+from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL, MUTE_LEVEL
 from tests.sts_service.fake_workers import FAKES
 from tests.sts_service.sounds import RATE_HZ, level
 
@@ -35,13 +35,19 @@ async def pool() -> AsyncIterator[WorkerPool]:
 
 
 async def dub(
-    pool: WorkerPool, peak: float, *, timeout_s: float = 10, delay_s: float = 0.0
+    pool: WorkerPool,
+    peak: float,
+    *,
+    timeout_s: float = 10,
+    delay_s: float = 0.0,
+    stages_s: dict[Stage, float] | None = None,
 ) -> Outcome:
     async def taken() -> None:
         pass
 
     job = FragmentJob(level(peak, 0.1), RATE_HZ, 1, "en", "es", delay_s)
-    return await pool.process(job, timeout_s=timeout_s, taken=taken)
+    limits = TimeLimits(timeout_s, stages_s or {})
+    return await pool.process(job, share="s", limits=limits, taken=taken)
 
 
 def hearing_with(model: str | Path) -> Selection:
@@ -68,6 +74,29 @@ async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) 
     assert died.failure.code is ErrorCode.MODEL_ERROR
     assert died.failure.retryable
     assert (await dub(pool, 0.4)).transcript == "four"
+
+
+async def test_a_stage_that_hangs_is_stopped_and_what_was_made_before_it_stays(
+    pool: WorkerPool,
+) -> None:
+    (stuck,) = multiprocessing.active_children()
+    hung = await dub(pool, MUTE_LEVEL, timeout_s=30, stages_s={Stage.TTS: 0.3})
+    assert hung.failure == Failure(
+        ErrorCode.TIMEOUT, "tts was not done within 0.3 s", Stage.TTS, retryable=True
+    )
+    assert (hung.transcript, hung.translated_text) == ("mute", "mute")
+    assert hung.dubbed_pcm is None
+    # The engine is not left to itself: its process is gone, and the next fragment has another.
+    await asyncio.to_thread(stuck.join, 5)
+    assert not stuck.is_alive()
+    assert (await dub(pool, 0.3)).transcript == "three"
+
+
+async def test_stages_share_the_time_of_their_fragment(pool: WorkerPool) -> None:
+    hung = await dub(pool, MUTE_LEVEL, timeout_s=0.5, stages_s={Stage.TTS: 20})
+    assert hung.failure is not None
+    assert hung.failure.message == "not processed within 0.5 s"
+    assert hung.failure.stage is Stage.TTS
 
 
 async def test_a_debug_delay_counts_as_the_recognisers_time(pool: WorkerPool) -> None:

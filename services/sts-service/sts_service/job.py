@@ -21,6 +21,24 @@ class FragmentJob:
 
 
 @dataclass(frozen=True)
+class TimeLimits:
+    """Seconds for a fragment, and for those stages that have a limit of their own."""
+
+    fragment_s: float
+    stages_s: dict[Stage, float] = field(default_factory=dict)
+
+    def of(self, stage: Stage) -> float:
+        """The limit of one stage, which is never more than the fragment's."""
+        return min(self.fragment_s, self.stages_s.get(stage, self.fragment_s))
+
+    def told(self, stage: Stage | None, *, in_all: bool) -> str:
+        """Say which limit was missed: the stage's, or that of the fragment ``in_all``."""
+        if in_all or stage is None or stage not in self.stages_s:
+            return f"not processed within {self.fragment_s:g} s"
+        return f"{stage} was not done within {self.of(stage):g} s"
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a fragment was not, or only partly, dubbed."""
 
@@ -43,3 +61,16 @@ class Outcome:
     dubbed_pcm: bytes | None = field(default=None, repr=False)
     stage_ms: dict[Stage, int] = field(default_factory=dict)
     failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work on a fragment is: ``stage`` is the next one, ``None`` when it is over.
+
+    ``onset_s`` is where its speech starts, ``length_samples`` how long it is in each channel.
+    """
+
+    stage: Stage | None = Stage.ASR
+    outcome: Outcome = field(default_factory=Outcome)
+    onset_s: float = 0.0
+    length_samples: int = 0

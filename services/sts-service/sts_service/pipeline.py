@@ -1,7 +1,7 @@
 """The three stages in a row: one fragment's speech to its dub."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -9,7 +9,7 @@ from services.contracts import ErrorCode, Stage
 from sts_service.audio import Mono, from_pcm, normalised, onset_s, placed, to_pcm, trimmed
 from sts_service.engines.base import EngineError, Synthesizer
 from sts_service.engines.registry import Engines
-from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.job import Failure, FragmentJob, Outcome, Progress
 
 _log = structlog.get_logger()
 
@@ -34,46 +34,74 @@ def dub(engines: Engines, job: FragmentJob) -> Outcome:
 
     Speech that is too long even at the highest speed is cut: a dub, and a failure that says so.
     """
-    stage_ms: dict[Stage, int] = {}
-    transcript: str | None = None
-    translated: str | None = None
-    stage = Stage.ASR
+    progress = Progress()
+    while progress.stage is not None:
+        progress = advance(engines, job, progress)
+    return progress.outcome
+
+
+def advance(engines: Engines, job: FragmentJob, progress: Progress) -> Progress:
+    """Run the next stage; only the first one needs the job's sound."""
+    stage = progress.stage
     try:
-        sound = from_pcm(job.pcm, rate_hz=job.sample_rate_hz, channels=job.channels)
-        if job.debug_delay_s:
-            time.sleep(job.debug_delay_s)
-        heard = engines.asr.recognize(sound, job.source_language)
-        transcript = heard.value
-        stage_ms[stage] = heard.elapsed_ms + round(job.debug_delay_s * 1000)
-
-        stage = Stage.TRANSLATION
-        said = engines.translation.translate(transcript, job.source_language, job.target_language)
-        translated, stage_ms[stage] = said.value, said.elapsed_ms
-
-        stage = Stage.TTS
-        spoken = _speak(engines.tts, translated, job.target_language, room_s=sound.duration_s)
-        stage_ms[stage] = spoken.elapsed_ms
-        dubbed = placed(
-            spoken.sound.at(job.sample_rate_hz),
-            length_samples=sound.samples.size,
-            start_s=onset_s(sound),
-        )
+        match stage:
+            case Stage.ASR:
+                return _hear(engines, job)
+            case Stage.TRANSLATION:
+                return _translate(engines, job, progress)
+            case Stage.TTS:
+                return _say(engines, job, progress)
+            case None:
+                return progress
     except EngineError as error:
-        _log.warning("engine_failed", stage=stage.value, error=str(error))
+        _log.warning("engine_failed", stage=stage, error=str(error))
         failure = Failure(ErrorCode.MODEL_ERROR, str(error), stage, error.retryable)
-        return Outcome(transcript, translated, None, stage_ms, failure)
     except Exception as error:  # noqa: BLE001 - outermost edge: what an engine made is no sound
-        _log.exception("stage_crashed", stage=stage.value)
-        message = f"{stage.value} failed: {type(error).__name__}: {error}"
+        _log.exception("stage_crashed", stage=stage)
+        message = f"{stage} failed: {type(error).__name__}: {error}"
         failure = Failure(ErrorCode.MODEL_ERROR, message, stage, retryable=False)
-        return Outcome(transcript, translated, None, stage_ms, failure)
-    return Outcome(
-        transcript,
-        translated,
-        to_pcm(dubbed, channels=job.channels),
-        stage_ms,
-        _cut_off(spoken, room_s=sound.duration_s),
+    return replace(progress, stage=None, outcome=replace(progress.outcome, failure=failure))
+
+
+def _hear(engines: Engines, job: FragmentJob) -> Progress:
+    sound = from_pcm(job.pcm, rate_hz=job.sample_rate_hz, channels=job.channels)
+    if job.debug_delay_s:
+        time.sleep(job.debug_delay_s)
+    heard = engines.asr.recognize(sound, job.source_language)
+    elapsed_ms = heard.elapsed_ms + round(job.debug_delay_s * 1000)
+    return Progress(
+        stage=Stage.TRANSLATION,
+        outcome=Outcome(transcript=heard.value, stage_ms={Stage.ASR: elapsed_ms}),
+        onset_s=onset_s(sound),
+        length_samples=sound.samples.size,
     )
+
+
+def _translate(engines: Engines, job: FragmentJob, progress: Progress) -> Progress:
+    done = progress.outcome
+    text = done.transcript or ""
+    said = engines.translation.translate(text, job.source_language, job.target_language)
+    stage_ms = done.stage_ms | {Stage.TRANSLATION: said.elapsed_ms}
+    outcome = replace(done, translated_text=said.value, stage_ms=stage_ms)
+    return replace(progress, stage=Stage.TTS, outcome=outcome)
+
+
+def _say(engines: Engines, job: FragmentJob, progress: Progress) -> Progress:
+    done = progress.outcome
+    room_s = progress.length_samples / job.sample_rate_hz
+    spoken = _speak(engines.tts, done.translated_text or "", job.target_language, room_s=room_s)
+    dubbed = placed(
+        spoken.sound.at(job.sample_rate_hz),
+        length_samples=progress.length_samples,
+        start_s=progress.onset_s,
+    )
+    outcome = replace(
+        done,
+        dubbed_pcm=to_pcm(dubbed, channels=job.channels),
+        stage_ms=done.stage_ms | {Stage.TTS: spoken.elapsed_ms},
+        failure=_cut_off(spoken, room_s=room_s),
+    )
+    return replace(progress, stage=None, outcome=outcome)
 
 
 def _speak(tts: Synthesizer, text: str, language: str, *, room_s: float) -> _Speech:

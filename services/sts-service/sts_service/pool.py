@@ -1,10 +1,10 @@
 """Worker processes: each holds loaded engines and works on one fragment at a time."""
 
 import asyncio
-from collections import deque
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Protocol
 
@@ -15,7 +15,8 @@ from services.contracts import ErrorCode, Stage
 from sts_service import worker
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import EngineInfo, Selection
-from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.job import Failure, FragmentJob, Outcome, Progress, TimeLimits
+from sts_service.turns import Turns
 
 _log = structlog.get_logger()
 
@@ -25,6 +26,8 @@ CONSTS.term_timeout = 0.5
 RELOAD_DELAY_S = 1.0
 _MAX_RELOAD_DELAY_S = 60.0
 """An engine that cannot be loaded is tried again after twice as long each time."""
+
+_SHORTEST_S = 0.001
 
 Taken = Callable[[], Awaitable[None]]
 
@@ -52,8 +55,13 @@ class Workers(Protocol):
     async def start(self) -> EngineInfo:
         """Return once all workers have loaded; ``EngineLoadError`` if they cannot."""
 
-    async def process(self, job: FragmentJob, *, timeout_s: float, taken: Taken) -> Outcome:
-        """Dub one fragment; ``taken`` is awaited when a worker has it. A failure is an outcome."""
+    async def process(
+        self, job: FragmentJob, *, share: str, limits: TimeLimits, taken: Taken
+    ) -> Outcome:
+        """Dub one fragment; ``taken`` is awaited when a worker has it. A failure is an outcome.
+
+        The workers go to one ``share`` after another, however much work each of them has.
+        """
 
     async def stop(self) -> None:
         """End all workers, whatever they are doing."""
@@ -70,8 +78,7 @@ class WorkerPool:
         self, selection: Selection, *, size: int, load_timeout_s: float, log_level: str = "INFO"
     ) -> None:
         self._slots = [_Slot(selection, load_timeout_s, log_level) for _ in range(size)]
-        self._free: deque[_Slot] = deque()
-        self._changed = asyncio.Condition()
+        self._turns: Turns[_Slot] = Turns()
         self._running: set[asyncio.Task[Outcome]] = set()
         self._recoveries: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -88,17 +95,18 @@ class WorkerPool:
         for other in others:
             _same(first, other)
         for slot in self._slots:
-            await self._offer(slot)
+            self._turns.give(slot)
         return first
 
-    async def process(self, job: FragmentJob, *, timeout_s: float, taken: Taken) -> Outcome:
-        """Dub one fragment in the slot that is free first."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._free or not self.state.usable)
-            if not self._free:
-                message = f"no worker can load its engines: {self.state.down[0]}"
-                return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message))
-            task = asyncio.create_task(self._in_slot(self._free.popleft(), job, timeout_s, taken))
+    async def process(
+        self, job: FragmentJob, *, share: str, limits: TimeLimits, taken: Taken
+    ) -> Outcome:
+        """Dub one fragment in the slot that is free first, when it is this share's turn."""
+        try:
+            slot = await self._free_slot(share)
+        except EngineLoadError as error:
+            return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, str(error)))
+        task = asyncio.create_task(self._in_slot(slot, job, limits, taken))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         # Who waits may go away; the slot is free only when its process really is.
@@ -112,24 +120,27 @@ class WorkerPool:
         await asyncio.gather(*self._recoveries, return_exceptions=True)
         await asyncio.gather(*(slot.stop() for slot in self._slots))
 
+    async def _free_slot(self, share: str) -> "_Slot":
+        if not self._turns.any_free and not self.state.usable:
+            raise self._no_worker()
+        return await self._turns.take(share)
+
+    def _no_worker(self) -> EngineLoadError:
+        return EngineLoadError(f"no worker can load its engines: {self.state.down[0]}")
+
     async def _in_slot(
-        self, slot: "_Slot", job: FragmentJob, timeout_s: float, taken: Taken
+        self, slot: "_Slot", job: FragmentJob, limits: TimeLimits, taken: Taken
     ) -> Outcome:
         try:
             await taken()
-            return await slot.run(job, timeout_s)
+            return await slot.run(job, limits)
         finally:
             if slot.sound:
-                await self._offer(slot)
+                self._turns.give(slot)
             elif not self._stopping:
                 recovery = asyncio.create_task(self._recover(slot))
                 self._recoveries.add(recovery)
                 recovery.add_done_callback(self._recoveries.discard)
-
-    async def _offer(self, slot: "_Slot") -> None:
-        async with self._changed:
-            self._free.append(slot)
-            self._changed.notify_all()
 
     async def _recover(self, slot: "_Slot") -> None:
         delay_s = RELOAD_DELAY_S
@@ -139,11 +150,11 @@ class WorkerPool:
                 break
             except EngineLoadError as error:
                 _log.error("worker_down", error=str(error), retry_after_s=delay_s)
-                async with self._changed:
-                    self._changed.notify_all()
+                if not self.state.usable:
+                    self._turns.refuse(self._no_worker())
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, _MAX_RELOAD_DELAY_S)
-        await self._offer(slot)
+        self._turns.give(slot)
 
 
 class _Slot:
@@ -203,27 +214,48 @@ class _Slot:
             self.sound, self._stuck, self.down = False, True, str(error)
             raise
 
-    async def run(self, job: FragmentJob, timeout_s: float) -> Outcome:
-        # Pebble counts from when the process takes the task; a process that died unseen has to
-        # load first, so what bounds the whole wait is longer.
-        deadline_s = timeout_s + self._load_timeout_s
+    async def run(self, job: FragmentJob, limits: TimeLimits) -> Outcome:
+        """Run the stages, each within its own limit and all within the fragment's.
+
+        A stage whose time is over is ended with its process; what was made before it stays.
+        """
+        progress = Progress()
         try:
             if not self._pool.active:
                 await self.reload()
             self.sound = False
-            future = self._pool.schedule(worker.run, args=(job,), timeout=timeout_s)
-            outcome = await asyncio.wait_for(asyncio.wrap_future(future), deadline_s)
+            over_at = time.monotonic() + limits.fragment_s
+            while progress.stage is not None:
+                left_s = over_at - time.monotonic()
+                progress = await self._step(job, progress, min(left_s, limits.of(progress.stage)))
+                job = replace(job, pcm=b"")
         except TimeoutError:
-            self._stuck = future.cancelled()
-            message = f"not processed within {timeout_s:g} s"
-            return Outcome(failure=Failure(ErrorCode.TIMEOUT, message))
+            in_all = time.monotonic() >= over_at
+            failure = Failure(
+                ErrorCode.TIMEOUT, limits.told(progress.stage, in_all=in_all), progress.stage
+            )
         except EngineLoadError as error:
-            return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, str(error)))
+            failure = Failure(ErrorCode.MODEL_ERROR, str(error))
         except (ProcessExpired, BrokenProcessPool, RuntimeError) as error:
             _log.warning("worker_died", error=str(error))
-            return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, f"the worker died: {error}"))
-        self.sound = True
-        return outcome
+            failure = Failure(ErrorCode.MODEL_ERROR, f"the worker died: {error}")
+        else:
+            self.sound = True
+            return progress.outcome
+        return replace(progress.outcome, failure=failure)
+
+    async def _step(self, job: FragmentJob, progress: Progress, timeout_s: float) -> Progress:
+        timeout_s = max(timeout_s, _SHORTEST_S)
+        future = self._pool.schedule(worker.run, args=(job, progress), timeout=timeout_s)
+        try:
+            # Pebble counts from when the process takes the task; a process that died unseen has
+            # to load first, so what bounds the whole wait is longer.
+            return await asyncio.wait_for(
+                asyncio.wrap_future(future), timeout_s + self._load_timeout_s
+            )
+        except TimeoutError:
+            self._stuck = future.cancelled()
+            raise
 
     async def stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it unannotated

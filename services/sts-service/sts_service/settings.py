@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     max_streams: int = Field(default=50, ge=1)
     processing_timeout: float = Field(default=30.0, gt=0)
     """Seconds that a worker has for one fragment."""
+    asr_timeout_s: float | None = Field(default=None, gt=0)
+    translation_timeout_s: float | None = Field(default=None, gt=0)
+    tts_timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds for one stage, where it is to have less than the whole fragment."""
     load_timeout: float = Field(default=180.0, gt=0)
     """Seconds that a worker has to load its models."""
     shutdown_grace: float = Field(default=6.0, ge=0)
@@ -74,6 +78,16 @@ class Settings(BaseSettings):
         if not folder.is_absolute():
             raise ValueError("the path has to be absolute")
         return folder
+
+    @property
+    def stage_limits_s(self) -> dict[Stage, float]:
+        """The stages that have a time limit of their own."""
+        limits_s = {
+            Stage.ASR: self.asr_timeout_s,
+            Stage.TRANSLATION: self.translation_timeout_s,
+            Stage.TTS: self.tts_timeout_s,
+        }
+        return {stage: limit_s for stage, limit_s in limits_s.items() if limit_s is not None}
 
     @property
     def selection(self) -> Selection:

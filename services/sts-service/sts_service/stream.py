@@ -19,7 +19,7 @@ from services.contracts import (
 from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused
 from sts_service.fragments import Fragment, ReplayCache, acknowledgement, result_of
-from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.job import Failure, FragmentJob, Outcome, TimeLimits
 from sts_service.metrics import Metrics
 from sts_service.ordering import OutOfSequence, Sequencer
 from sts_service.pool import Workers
@@ -41,7 +41,7 @@ class StreamOptions:
     session_id: str
     config: StreamConfig
     max_inflight: int
-    timeout_s: float
+    limits: TimeLimits
     next_sequence: int = 0
     log_transcripts: bool = False
     debug_delays_s: tuple[float, ...] = ()
@@ -226,7 +226,9 @@ class Stream:
                 await self._send("fragment:ack", acknowledgement(fragment, "processing"))
 
         try:
-            return await self._workers.process(job, timeout_s=self.options.timeout_s, taken=taken)
+            return await self._workers.process(
+                job, share=self.options.stream_id, limits=self.options.limits, taken=taken
+            )
         except Exception as error:  # noqa: BLE001 - a task's edge: the stream must not stall
             return self._lost(fragment, error)
 

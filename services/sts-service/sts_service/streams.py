@@ -9,6 +9,7 @@ from services.contracts import ErrorCode, StreamInit, WireModel
 from sts_service.emitter import Emitter
 from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused, shutting_down
+from sts_service.job import TimeLimits
 from sts_service.metrics import Metrics
 from sts_service.pool import Workers
 from sts_service.settings import Settings
@@ -121,7 +122,10 @@ class Streams:
             session_id=uuid.uuid4().hex,
             config=init.config,
             max_inflight=min(init.max_inflight or settings.max_inflight, settings.max_inflight),
-            timeout_s=min(asked_s, settings.processing_timeout),
+            limits=TimeLimits(
+                fragment_s=min(asked_s, settings.processing_timeout),
+                stages_s=settings.stage_limits_s,
+            ),
             next_sequence=init.next_sequence,
             log_transcripts=settings.log_transcripts,
             debug_delays_s=settings.debug_delay_s,

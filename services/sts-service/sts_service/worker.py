@@ -4,12 +4,11 @@ import atexit
 
 import structlog
 
-from services.contracts import ErrorCode
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import EngineInfo, Engines, Selection, describe, load
-from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.job import FragmentJob, Progress
 from sts_service.logs import configure_logging
-from sts_service.pipeline import dub
+from sts_service.pipeline import advance
 
 _log = structlog.get_logger()
 
@@ -46,13 +45,8 @@ def report() -> EngineInfo:
     return _Loaded.info
 
 
-def run(job: FragmentJob) -> Outcome:
-    """Dub one fragment; raises nothing but ``EngineLoadError``, where there are no engines."""
+def run(job: FragmentJob, progress: Progress) -> Progress:
+    """Run one stage; raises nothing but ``EngineLoadError``, where there are no engines."""
     if _Loaded.engines is None:
         raise EngineLoadError(_Loaded.error)
-    try:
-        return dub(_Loaded.engines, job)
-    except Exception as error:  # noqa: BLE001 - outermost edge: one fragment fails, not the worker
-        _log.exception("fragment_crashed")
-        message = f"{type(error).__name__}: {error}"
-        return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message, retryable=False))
+    return advance(_Loaded.engines, job, progress)
