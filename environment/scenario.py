@@ -21,6 +21,7 @@ from environment.evidence.artifacts import (
     slug,
     write_events,
 )
+from environment.faults.ledger import Faults
 from environment.runs.publisher import Publication, publish
 from environment.runs.recorder import fetch_recording, is_recorded
 
@@ -35,7 +36,8 @@ class ScenarioRun:
     """One scenario: its streams, its evidence, its clean-up, and notes between its steps.
 
     behave's context holds it as ``context.run``. ``notes`` is for what one step leaves to the
-    next; ``cleanup`` runs in reverse order after the scenario, whatever happened.
+    next; ``cleanup`` runs in reverse order after the scenario, whatever happened. ``faults`` are
+    what the scenario has broken, undone with it.
     """
 
     def __init__(self, session: Session, name: str, folder: Path) -> None:
@@ -46,6 +48,7 @@ class ScenarioRun:
         self.cleanup = ExitStack()
         self.notes: dict[str, Any] = {}
         self.warnings: list[str] = []
+        self.faults = Faults(self.cleanup, on_event=session.log_event)
         self.pipeline_folder: Path | None = None
         self._streams: dict[str, str] = {}
         self._collectors: list[Callable[[], object]] = []

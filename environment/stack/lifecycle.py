@@ -21,6 +21,7 @@ from environment.stack.reaper import remove_container
 from environment.stack.topology import EventSink, discard_event
 
 ENDED: Final = frozenset({"exited", "dead"})
+_CPU_PERIOD_US: Final = 100_000
 
 
 class Lifecycle:
@@ -156,6 +157,13 @@ class Lifecycle:
         with self._asked_to("join the network"):
             self._network.connect(self.name, self.spec.aliases)
         self._on_event("container_connected", container=self.name, network=self._network.name)
+
+    def limit_processors(self, count: float | None) -> None:
+        """Let it have that much of the machine's processors, such as 0.2; None: all of them."""
+        quota_us = -1 if count is None else round(count * _CPU_PERIOD_US)
+        with self._asked_to("be slowed down"):
+            self._existing().update(cpu_period=_CPU_PERIOD_US, cpu_quota=quota_us)
+        self._on_event("container_limited", container=self.name, processors=count or "all")
 
     def remove(self) -> None:
         """Remove it, running or not; nothing happens when it is gone already."""
