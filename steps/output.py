@@ -77,15 +77,16 @@ def output_available(context: Context) -> None:
 
 
 @when("ffprobe inspects `{url}`")
+@when("ffprobe inspects output stream `{url}`")
 def ffprobe_inspects(context: Context, url: str) -> None:
     """Take what ffprobe saw at that URL, under this run's name for it, while it was live."""
     run = context.session.pipeline_run()
     prove_live_on_rtmp(run)
     expect(
-        run.path_out.endswith(url.rsplit("/", 1)[-1]),
+        run.path_out == f"live/{run.stream_name}/{url.rsplit('/', 1)[-1]}",
         expected=f"{url}, under this run's name for it",
         seen=run.path_out,
-        hint="environment/runs/run.py probes the output while it is live.",
+        hint="environment/runs/pipeline.py probes the output while it is live.",
     )
 
 

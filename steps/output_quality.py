@@ -13,7 +13,6 @@ from environment.proofs.output_proofs import (
     prove_decodes,
     prove_dubbed,
     prove_in_sync,
-    prove_live_on_rtmp,
     prove_nothing_missing,
     prove_picture_untouched,
 )
@@ -44,19 +43,6 @@ SYNC_WITHIN_MS = 120
 def pipeline_completed(context: Context) -> None:
     """Find the recorded run's stream finished, every segment out, and its output ended."""
     prove_complete(context.session.pipeline_run())
-
-
-@when("ffprobe inspects output stream `{url}`")
-def ffprobe_inspects_stream(context: Context, url: str) -> None:
-    """Take what ffprobe saw at that URL, under this run's name for it, while it was live."""
-    run = context.session.pipeline_run()
-    prove_live_on_rtmp(run)
-    expect(
-        run.path_out == f"live/{run.stream_name}/{url.rsplit('/', 1)[-1]}",
-        expected=f"{url}, under this run's name for it",
-        seen=run.path_out,
-        hint="environment/runs/pipeline.py probes the output while it is live.",
-    )
 
 
 @then("stream has H.264 video and AAC audio")
