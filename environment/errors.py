@@ -42,6 +42,10 @@ class PortTaken(HarnessError):
         self.holder = holder
 
 
+class SamePortTwice(PortTaken):
+    """Two published ports of one run have the same host port: a test that needs both is skipped."""
+
+
 class NameTaken(HarnessError):
     """A container, network or volume of that name belongs to someone who still needs it."""
 

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     e2e_artifacts: str = Field(
         "artifacts", min_length=1, description="folder of all evidence, from the repository's root"
     )
+    e2e_compose: Literal["", "docker compose", "docker-compose"] = Field(
+        "", description="command for the compose projects; empty: the plugin, else docker-compose"
+    )
     e2e_external_probe: str = Field(
         "",
         description="host:port that containers must reach; by default the package index's host",
@@ -195,10 +198,11 @@ class Settings(BaseSettings):
         by_name = any(model and not model.startswith("/") for model in named)
         return self.sts_profile == "neural" or by_name
 
-    def port_variable(self, port: int) -> str | None:
-        """The variable that sets a host port; None when no setting has that value."""
-        names = (name for name in type(self).model_fields if name.endswith("_port"))
-        return next((name.upper() for name in names if getattr(self, name) == port), None)
+    def port_variables(self, port: int) -> tuple[str, ...]:
+        """The variables that set this host port; more than one is a mistake."""
+        unused = {"sts_port"} if self.sts_is_foreign else set()
+        names = (n for n in type(self).model_fields if n.endswith("_port") and n not in unused)
+        return tuple(name.upper() for name in names if getattr(self, name) == port)
 
     def variables(self) -> tuple[Variable, ...]:
         """Every variable with its value, default and meaning, in the order of this class."""

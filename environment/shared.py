@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from environment.errors import HarnessError
+from environment.errors import HarnessError, SamePortTwice
 
 T = TypeVar("T")
 
@@ -27,6 +27,7 @@ class Shared(Generic[T]):
         self._asker = asker
         self._value: list[T] = []
         self._failure: tuple[str, str] | None = None
+        self._reason_to_skip: SamePortTwice | None = None
 
     @property
     def made(self) -> T | None:
@@ -34,7 +35,12 @@ class Shared(Generic[T]):
         return self._value[0] if self._value else None
 
     def get(self) -> T:
-        """Return the value, making it if need be; ``SharedFailure`` if that failed before."""
+        """Return the value, making it if need be; ``SharedFailure`` if that failed before.
+
+        What makes scenarios be skipped is raised each time as it is.
+        """
+        if self._reason_to_skip is not None:
+            raise self._reason_to_skip
         if self._failure is not None:
             asker, reason = self._failure
             raise SharedFailure(
@@ -44,6 +50,9 @@ class Shared(Generic[T]):
         if not self._value:
             try:
                 self._value.append(self._make())
+            except SamePortTwice as reason:
+                self._reason_to_skip = reason
+                raise
             except Exception as error:
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 self._failure = (self._asker(), reason)
@@ -54,5 +63,5 @@ class Shared(Generic[T]):
         """Give the value up, and the failure: the next ``get`` makes it anew."""
         value = self.made
         self._value.clear()
-        self._failure = None
+        self._failure = self._reason_to_skip = None
         return value

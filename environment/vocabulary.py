@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import behave
 from behave.runner import scoped_context_layer
 
+from environment.errors import SamePortTwice
 from environment.runs.publisher import ClipMissing
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ def then(sentence: str) -> Callable[[Step], Step]:
 
 @contextmanager
 def skipped_without_clip(scenario: Scenario) -> Iterator[None]:
-    """Skip the scenario, and say why, where a clip that it needs is missing (spec 021)."""
+    """Skip the scenario, and say why, where the specification wants no failure (edge cases).
+
+    That is where a clip is missing, and where two containers were given the same host port.
+    """
     try:
         yield
     except ClipMissing as missing:
         scenario.skip(f"FileNotFoundError: {missing}")
+    except SamePortTwice as twice:
+        scenario.skip(str(twice))
 
 
 def fixture(

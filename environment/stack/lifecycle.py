@@ -15,6 +15,7 @@ from docker.models.containers import Container
 from environment.errors import ContainerFailed
 from environment.settings import Settings
 from environment.stack.creation import ContainerSpec, create_container
+from environment.stack.engine_calls import engine_called, is_missing_network
 from environment.stack.network import BridgeNetwork
 from environment.stack.ports import is_port_conflict, port_taken
 from environment.stack.reaper import remove_container
@@ -94,19 +95,21 @@ class Lifecycle:
             ContainerFailed: the engine refuses.
         """
         if self.status == "absent":
-            self._container = create_container(self._client, self.spec, self._network.name)
+            with engine_called():
+                self._container = self._created()
             self._on_event("container_created", container=self.name, image=self.image)
 
     def start(self) -> None:
-        """Start it.
+        """Start it; where its network is gone, make that and try again.
 
         Raises:
             PortTaken: a host port is held by somebody, who is named.
             ContainerFailed: it was not created, or the engine refuses.
+            NameTaken, NetworkUnusable: its network cannot be made.
         """
         with self._asked_to("start"):
             try:
-                self._existing().start()
+                self._started()
             except APIError as error:
                 if not is_port_conflict(error):
                     raise
@@ -173,6 +176,17 @@ class Lifecycle:
         remove_container(self._client, str(container.id))
         self._on_event("container_removed", container=self.name)
 
+    def adopt(self, spec: ContainerSpec) -> None:
+        """Take up a container of that name, which somebody else has made from that description.
+
+        Raises `ContainerFailed` where there is none.
+        """
+        self.spec = spec
+        try:
+            self._container = self._client.containers.get(spec.name)
+        except NotFound as error:
+            raise ContainerFailed(f"There is no container {spec.name}.") from error
+
     def remake(self, spec: ContainerSpec) -> None:
         """Remove it, and start it anew from another description; does not wait for health.
 
@@ -216,15 +230,42 @@ class Lifecycle:
         """The engine's description, as `docker inspect` prints it."""
         container = self._existing()
         try:
-            container.reload()
+            with engine_called():
+                container.reload()
         except NotFound as error:
             raise ContainerFailed(f"The container {self.name} is gone.") from error
         return dict(container.attrs)
 
+    def _created(self) -> Container:
+        try:
+            return create_container(self._client, self.spec, self._network.name)
+        except ContainerFailed as refused:
+            # Some engines look for the network now, others when the container starts.
+            if not is_missing_network(refused.__cause__):
+                raise
+            self._make_network(refused)
+            return create_container(self._client, self.spec, self._network.name)
+
+    def _started(self) -> None:
+        container = self._existing()
+        try:
+            container.start()
+        except APIError as refused:
+            if not is_missing_network(refused):
+                raise
+            self._make_network(refused)
+            self._network.rejoin(self.name, self.spec.aliases)
+            container.start()
+
+    def _make_network(self, refused: Exception) -> None:
+        self._on_event("network_missing", container=self.name, said=str(refused))
+        self._network.ensure()
+
     @contextmanager
     def _asked_to(self, do: str) -> Iterator[None]:
         try:
-            yield
+            with engine_called():
+                yield
         except APIError as error:
             raise ContainerFailed(f"{self.name} cannot {do}: {error.explanation}.") from error
 
@@ -236,7 +277,8 @@ class Lifecycle:
     def _state(self) -> dict[str, Any]:
         if self._container is not None:
             try:
-                self._container.reload()
+                with engine_called():
+                    self._container.reload()
             except NotFound:
                 return {"Status": "absent"}
             return dict(self._container.attrs["State"])

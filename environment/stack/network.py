@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import docker
@@ -10,16 +12,26 @@ from docker.errors import APIError, NotFound
 from docker.models.networks import Network
 
 from environment.errors import ContainerFailed, NameTaken, NetworkUnusable
+from environment.stack.engine_calls import engine_called
 from environment.stack.ownership import Owner
 from environment.stack.reaper import reap
 from environment.stack.topology import EventSink, discard_event
 
 # Below the MTU of tunnelled hosts (1450, 1460), where larger packets vanish without a word.
 _MTU: Final = "1400"
+_OPTION: Final = "com.docker.network.bridge."
+# The bridge's options that keep containers from the outside, and from each other.
+_NEEDED: Final = {
+    f"{_OPTION}enable_ip_masquerade": "its containers cannot reach the outside",
+    f"{_OPTION}enable_icc": "its containers cannot reach each other",
+}
 
 
 class BridgeNetwork:
-    """A user-defined bridge with its own DNS; not internal, so containers reach the outside."""
+    """A user-defined bridge with its own DNS; not internal, so containers reach the outside.
+
+    `reserved` are the names that the run's containers answer to on it.
+    """
 
     def __init__(
         self,
@@ -27,20 +39,28 @@ class BridgeNetwork:
         name: str,
         owner: Owner,
         *,
+        reserved: Sequence[str] = (),
         on_event: EventSink = discard_event,
     ) -> None:
         self.name = name
         self._client = client
         self._owner = owner
+        self._reserved = frozenset(reserved)
         self._on_event = on_event
+        # Containers start side by side, and each may find that it is missing.
+        self._making = threading.Lock()
 
     def ensure(self) -> None:
         """Make the network unless it is there; one that someone else provides is used as it is.
 
         Raises:
             NameTaken: it belongs to a run that still lives.
-            NetworkUnusable: what is there is no bridge, or is cut off from the outside.
+            NetworkUnusable: what is there cannot carry the system; it says why.
         """
+        with self._making, engine_called():
+            self._ensure()
+
+    def _ensure(self) -> None:
         network = self._find()
         if network is not None:
             holder = Owner.from_labels(network.attrs["Labels"])
@@ -91,6 +111,12 @@ class BridgeNetwork:
             raise ContainerFailed(f"There is no network {self.name} to connect {container} to.")
         network.connect(container, aliases=list(aliases))
 
+    def rejoin(self, container: str, aliases: Sequence[str]) -> None:
+        """Connect a container that may still hold on to an earlier network of this name."""
+        with suppress(APIError):  # it may hold on to none
+            self.disconnect(container)
+        self.connect(container, aliases)
+
     def disconnect(self, container: str) -> None:
         """Cut a container off, whatever it is doing."""
         network = self._find()
@@ -114,13 +140,38 @@ class BridgeNetwork:
 
     def _find(self) -> Network | None:
         # The engine's filter matches parts of names.
-        candidates = self._client.networks.list(names=[self.name])
-        return next((network for network in candidates if network.name == self.name), None)
+        with engine_called():
+            candidates = self._client.networks.list(names=[self.name])
+        found = [network for network in candidates if network.name == self.name]
+        if len(found) > 1:
+            raise NetworkUnusable(
+                f"There are {len(found)} networks {self.name}, and which is meant nobody can say.",
+                remedy=f"remove all but one: `docker network rm {found[-1].id}`.",
+            )
+        return found[0] if found else None
 
     def _check_provided(self, network: Network) -> None:
-        if network.attrs["Driver"] != "bridge" or network.attrs["Internal"]:
+        network.reload()  # a list leaves the members out
+        attrs = network.attrs
+        if why := self._unfitness(attrs):
             raise NetworkUnusable(
-                f"The network {self.name} is there, but is "
-                f"{'internal' if network.attrs['Internal'] else network.attrs['Driver']}.",
-                remedy="remove it, or set E2E_NETWORK_NAME to a bridge that is not internal.",
+                f"The network {self.name} is there, made by somebody else, but {why}.",
+                remedy=f"remove it (`docker network rm {self.name}`), and the suite makes its own; "
+                "or set E2E_NETWORK_NAME to another name.",
             )
+
+    def _unfitness(self, attrs: dict[str, Any]) -> str | None:
+        """Why a network cannot carry the system, in words; None where it can."""
+        if attrs["Driver"] != "bridge":
+            return f"it is no bridge ({attrs['Driver']})"
+        if attrs["Internal"]:
+            return "it is internal, so that its containers cannot reach the outside"
+        options = attrs.get("Options") or {}
+        for option, harm in _NEEDED.items():
+            if options.get(option) == "false":
+                return f"{harm} ({option}=false)"
+        for member in (attrs["Containers"] or {}).values():
+            if taken := self._reserved.intersection(self.aliases(member["Name"])):
+                names = ", ".join(sorted(taken))
+                return f"the container {member['Name']} on it answers to {names}, which is ours"
+        return None

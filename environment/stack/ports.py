@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import docker
 from docker.errors import APIError
 
-from environment.errors import PortTaken
+from environment.errors import PortTaken, SamePortTwice
 from environment.settings import Settings
 
 _LISTEN: Final = "0A"
@@ -65,7 +65,10 @@ def port_taken(
     refusal: APIError,
     settings: Settings,
 ) -> PortTaken:
-    """The error to raise for a refusal: which of the host ports is held, and by whom."""
+    """The error to raise for a refusal: which of the host ports is held, and by whom.
+
+    `SamePortTwice` where the run itself is to publish on that port more than once.
+    """
     wanted = list(ports)
     said = [port for port in wanted if re.search(rf":{port}\b", str(refusal.explanation))]
     holders = {port: holder_of(client, port) for port in said or wanted}
@@ -73,7 +76,17 @@ def port_taken(
         ((port, holder) for port, holder in holders.items() if holder),
         ((said or wanted)[0], "somebody who cannot be seen"),
     )
-    variable = settings.port_variable(port)
+    variables = settings.port_variables(port)
+    if len(variables) > 1 and not settings.e2e_dynamic_ports:
+        return SamePortTwice(
+            f"{' and '.join(variables)} have the same value, {port}: the engine gives a port of "
+            f"the host to one container only, and {container} could not start beside {holder}.",
+            port=port,
+            holder=holder,
+            remedy=f"give {variables[-1]} another value, or have free ports chosen with "
+            "E2E_DYNAMIC_PORTS=1.",
+        )
+    variable = next(iter(variables), None)
     another = f"set {variable} to another" if variable else "choose another"
     return PortTaken(
         f"Port {port} of the host, which {container} needs, is taken by {holder}.",

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
-from requests.exceptions import RequestException
+from docker.errors import APIError, NotFound
 
 from environment.errors import (
     ContainerFailed,
-    EngineUnavailable,
     HarnessError,
     PortTaken,
     WaitTimeout,
@@ -31,6 +29,7 @@ from environment.stack.containers import (
     ServiceContainer,
     StsServiceContainer,
 )
+from environment.stack.engine_calls import engine_called
 from environment.stack.network import BridgeNetwork
 from environment.stack.ownership import Owner
 from environment.stack.ports import engine_host, free_ports
@@ -64,7 +63,13 @@ class ProductionStack:
         on_event: EventSink = discard_event,
     ) -> None:
         self.settings = settings
-        self.network = BridgeNetwork(client, settings.network_name, owner, on_event=on_event)
+        self.network = BridgeNetwork(
+            client,
+            settings.network_name,
+            owner,
+            reserved=[alias for aliases in blueprint.ALIASES.values() for alias in aliases],
+            on_event=on_event,
+        )
         self.media_server = MediaServerContainer(
             client,
             blueprint.media_server(settings, images, owner),
@@ -259,6 +264,10 @@ class ProductionStack:
         port = self.media_server.host_port(blueprint.RTMP_PORT)
         return f"rtmp://{engine_host(self._client)}:{port}/{path.lstrip('/')}"
 
+    def publish_url(self, path: str) -> str:
+        """Where a clip is published: this topology's text has RTMP throughout."""
+        return self.rtmp_url(path)
+
     def resolve(self, url: str) -> str:
         """A URL of the specification's text as this run's URL, usable from the host."""
         return addresses.resolve(url, self._endpoints())
@@ -336,14 +345,10 @@ class ProductionStack:
 @contextmanager
 def _refusals_explained() -> Iterator[None]:
     try:
-        yield
+        with engine_called():
+            yield
     except APIError as error:
         raise ContainerFailed(f"The Docker engine refuses: {error.explanation}.") from error
-    except (DockerException, RequestException) as error:
-        raise EngineUnavailable(
-            f"The Docker engine stopped answering ({type(error).__name__}).",
-            remedy="see whether `docker version` answers, and start the engine if it does not.",
-        ) from error
 
 
 def _choose_ports(container: ServiceContainer) -> None:

@@ -59,6 +59,7 @@ class ContainerInMemory:
         if network := options.get("network"):
             config = options.get("networking_config", {}).get(network, {})
             self.networks[network] = list(config.get("Aliases", []))
+        self.joined: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
         self.log = b"line one\nline two\n"
 
@@ -84,6 +85,12 @@ class ContainerInMemory:
 
     def start(self) -> None:
         self.engine.check(self)
+        for name in self.networks:
+            ids = {n.name: n.id for n in self.engine.networks_by_id.values()}
+            wanted = self.joined.get(name, ids.get(name))
+            if wanted is None or wanted not in ids.values():
+                raise NotFound("404", explanation=f"network {wanted or name} not found")
+            self.joined[name] = wanted
         for port in self.options.get("ports", {}).values():
             if port in self.engine.taken_ports:
                 raise refusal(f"Bind for 0.0.0.0:{port} failed: port is already allocated")
@@ -132,6 +139,7 @@ class NetworkInMemory:
             "Labels": self.options.get("labels", {}),
             "Driver": self.options.get("driver", "bridge"),
             "Internal": self.options.get("internal", False),
+            "Options": self.options.get("options", {}),
             "Containers": {
                 c.id: {"Name": c.name, "IPv4Address": f"10.0.0.{c.number}/16"}
                 for c in self.engine.containers_by_id.values()
@@ -146,7 +154,10 @@ class NetworkInMemory:
         self.engine.containers.get(container).networks[self.name] = aliases
 
     def disconnect(self, container: str, force: bool = False) -> None:
-        self.engine.containers.get(container).networks.pop(self.name, None)
+        member = self.engine.containers.get(container)
+        member.joined.pop(self.name, None)
+        if member.networks.pop(self.name, None) is None:
+            raise refusal(f"container {member.id} is not connected to network {self.name}")
 
     def remove(self) -> None:
         if self.attrs["Containers"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from environment.errors import SamePortTwice
 from environment.settings import load_settings
 from environment.stack.ports import engine_host, free_ports, holder_of, is_port_conflict, port_taken
 from tests.environment.engine_in_memory import EngineInMemory, refusal
@@ -60,6 +61,22 @@ def test_every_engine_s_words_for_a_taken_port_are_understood(words: str) -> Non
         "Remedy: free it, set MEDIAMTX_API_PORT to another, or have free ones chosen with "
         "E2E_DYNAMIC_PORTS=1."
     )
+
+
+def test_a_port_that_one_run_wants_twice_is_told_apart() -> None:
+    engine: Any = EngineInMemory()
+    engine.containers.create("sts-service", name="first", ports={"1/tcp": 8080}).start()
+    settings = load_settings({"sts_port": 8080})
+    error = refusal("Bind for 0.0.0.0:8080 failed: port is already allocated")
+    twice = port_taken(engine, "second", [8080], error, settings)
+    assert isinstance(twice, SamePortTwice)
+    assert str(twice) == (
+        "MEDIA_SERVICE_PORT and STS_PORT have the same value, 8080: the engine gives a port of the "
+        "host to one container only, and second could not start beside the container first. "
+        "Remedy: give STS_PORT another value, or have free ports chosen with E2E_DYNAMIC_PORTS=1."
+    )
+    chosen = load_settings({"sts_port": 8080, "e2e_dynamic_ports": True})
+    assert not isinstance(port_taken(engine, "x", [8080], error, chosen), SamePortTwice)
 
 
 def test_other_refusals_are_no_conflict() -> None:

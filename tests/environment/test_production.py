@@ -258,11 +258,88 @@ def test_a_network_that_is_provided_is_used_and_left(engine: Any) -> None:
     assert [n.name for n in engine.networks_by_id.values()] == ["ci-net"]
 
 
-@pytest.mark.parametrize("options", [{"internal": True}, {"driver": "macvlan"}])
-def test_a_network_that_cannot_serve_is_refused(engine: Any, options: dict[str, Any]) -> None:
+NO_MASQUERADE = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+NO_TALK = {"com.docker.network.bridge.enable_icc": "false"}
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"internal": True}, "internal"),
+        ({"driver": "macvlan"}, "no bridge"),
+        ({"options": NO_MASQUERADE}, "cannot reach the outside"),
+        ({"options": NO_TALK}, "cannot reach each other"),
+    ],
+)
+def test_a_network_that_cannot_serve_is_refused(
+    engine: Any, options: dict[str, Any], why: str
+) -> None:
     engine.networks.create("ci-net", **options)
-    with pytest.raises(NetworkUnusable, match="ci-net"):
+    with pytest.raises(NetworkUnusable, match=rf"ci-net .*{why}.*docker network rm ci-net"):
         make_stack(engine, e2e_network_name="ci-net").start()
+    assert engine.names == []
+
+
+def test_a_network_on_which_somebody_has_our_names_is_refused(engine: Any) -> None:
+    engine.networks.create("ci-net")
+    engine.containers.create("sts-service", name="other", network="ci-net").start()
+    make_stack(engine, e2e_network_name="ci-net").start()
+    engine.containers.get("other").networks["ci-net"] = ["mediamtx"]
+    with pytest.raises(NetworkUnusable, match="the container other on it answers to mediamtx"):
+        make_stack(engine, e2e_network_name="ci-net").network.ensure()
+
+
+def test_two_networks_of_one_name_are_refused(engine: Any) -> None:
+    engine.networks.create("ci-net")
+    engine.networks.create("ci-net")
+    with pytest.raises(NetworkUnusable, match="2 networks ci-net"):
+        make_stack(engine, e2e_network_name="ci-net").start()
+
+
+def test_a_network_that_went_missing_is_made_when_a_container_starts(engine: Any) -> None:
+    events: list[str] = []
+
+    def note(event: str, /, **fields: object) -> None:
+        events.append(f"{event} {fields.get('container', '')}".strip())
+
+    stack = ProductionStack(engine, IMAGES, make_settings(), OWNER, on_event=note)
+    stack.start()
+    for container in stack.containers.values():
+        container.stop()
+    stack.network.remove()
+    events.clear()
+    for container in stack.containers.values():
+        container.start()
+    assert events[:3] == [
+        "network_missing e2e-mediamtx",
+        "network_created",
+        "container_started e2e-mediamtx",
+    ]
+    assert set(stack.network.members()) == set(engine.names)
+    assert "mediamtx" in stack.network.aliases("e2e-mediamtx")
+    assert len(engine.networks_by_id) == 1
+
+
+def test_a_network_that_is_missing_before_the_first_start_is_made_too(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.sts_service.create()
+    stack.sts_service.start()
+    assert stack.network.members() == {"sts-service": stack.sts_service.address}
+
+
+def test_any_other_refusal_of_a_start_is_told_as_it_is(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = make_stack(engine)
+    stack.network.ensure()
+    stack.sts_service.create()
+
+    def refuse() -> None:
+        raise refusal("OCI runtime create failed")
+
+    monkeypatch.setattr(engine.containers.get("sts-service"), "start", refuse)
+    with pytest.raises(ContainerFailed, match="sts-service cannot start: OCI runtime"):
+        stack.sts_service.start()
 
 
 def test_a_foreign_sts_has_no_container(engine: Any) -> None:
@@ -445,6 +522,22 @@ def test_an_engine_that_goes_away_is_told(engine: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(engine.networks, "list", gone)
     with pytest.raises(EngineUnavailable, match="docker version"):
         stack.heal()
+
+
+def test_whatever_is_asked_of_an_engine_that_is_gone_says_so(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = make_stack(engine)
+    stack.start()
+
+    def gone(_container: object) -> None:
+        raise requests.ConnectionError("no such socket")
+
+    monkeypatch.setattr(engine, "check", gone)
+    sts = stack.sts_service
+    for ask in (lambda: sts.status, sts.inspect, sts.start, lambda: sts.address):
+        with pytest.raises(EngineUnavailable, match="docker version"):
+            ask()
 
 
 def test_a_helper_runs_its_own_command_and_goes_with_its_context(engine: Any) -> None:

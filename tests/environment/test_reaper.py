@@ -314,7 +314,7 @@ def test_the_watchdog_waits_for_an_engine_that_went_away(
             raise silences.pop()
         return engine
 
-    monkeypatch.setattr(reaper.docker, "from_env", from_env)
+    monkeypatch.setattr("docker.from_env", from_env)
     monkeypatch.setattr(reaper, "_ECHO_S", 0.2)
     reaper._clear(dead, timeout_s=10)
     assert engine.is_empty
@@ -325,7 +325,7 @@ def test_the_watchdog_does_not_wait_for_ever(dead: Owner, monkeypatch: pytest.Mo
     def from_env() -> Any:
         raise DockerException("no such socket")
 
-    monkeypatch.setattr(reaper.docker, "from_env", from_env)
+    monkeypatch.setattr("docker.from_env", from_env)
     with pytest.raises(WaitTimeout, match="no such socket"):
         reaper._clear(dead, timeout_s=0.6)
 

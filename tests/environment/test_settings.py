@@ -135,5 +135,9 @@ def test_the_profiles_offered_are_those_of_the_service() -> None:
 
 def test_knows_which_variable_sets_a_port() -> None:
     settings = load_settings()
-    assert settings.port_variable(1935) == "MEDIAMTX_RTMP_PORT"
-    assert settings.port_variable(4711) is None
+    assert settings.port_variables(1935) == ("MEDIAMTX_RTMP_PORT",)
+    assert settings.port_variables(4711) == ()
+    twice = load_settings({"media_service_port": 3000})
+    assert twice.port_variables(3000) == ("MEDIA_SERVICE_PORT", "STS_PORT")
+    foreign = load_settings({"media_service_port": 3000, "sts_service_url": "http://prod:1"})
+    assert foreign.port_variables(3000) == ("MEDIA_SERVICE_PORT",)

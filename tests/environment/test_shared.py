@@ -2,6 +2,7 @@
 
 import pytest
 
+from environment.errors import SamePortTwice
 from environment.shared import Shared, SharedFailure
 
 
@@ -32,6 +33,16 @@ def test_its_failure_is_told_in_full_once() -> None:
         thing.get()
     with pytest.raises(SharedFailure, match=r"^The thing already failed in scenario A: no room "):
         thing.get()
+    assert thing.forget() is None
+    assert thing.get() == "never"
+
+
+def test_a_reason_to_skip_is_told_in_full_each_time() -> None:
+    twice = SamePortTwice("8080 twice", port=8080, holder="the other")
+    thing = shared(twice, "never")
+    for _ in range(2):
+        with pytest.raises(SamePortTwice, match="8080 twice"):
+            thing.get()
     assert thing.forget() is None
     assert thing.get() == "never"
 
