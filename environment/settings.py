@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     e2e_compose: Literal["", "docker compose", "docker-compose"] = Field(
         "", description="command for the compose projects; empty: the plugin, else docker-compose"
     )
+    e2e_chaos_seed: int = Field(
+        0, ge=0, description="seed of what is left to chance, named in run.log; 0: another each run"
+    )
     e2e_external_probe: str = Field(
         "",
         description="host:port that containers must reach; by default the package index's host",
