@@ -38,6 +38,7 @@ class _Told:
     evidence: dict[int, Path | None] = field(default_factory=dict)
     warnings: dict[int, tuple[str, ...]] = field(default_factory=dict)
     ran: set[int] = field(default_factory=set)
+    first: Session | None = None
     failed_step: tuple[Step, BaseException | None] | None = None
     failed_setup: BaseException | None = None
     troubles: list[str] = field(default_factory=list)
@@ -52,7 +53,7 @@ def before_all(context: Context) -> None:
     context.config.setup_logging()
     global _told  # noqa: PLW0603 - one behave run in a process; nested runs are processes
     _told = _Told()
-    context.session = make_session(load_settings())
+    context.session = _told.first = make_session(load_settings())
     context.session.log_event("run_started", run=context.session.run_id)
 
 
@@ -60,6 +61,8 @@ def before_scenario(context: Context, scenario: Scenario) -> None:
     """Give the scenario its own streams, evidence and clean-up, and the fixtures of its tags."""
     _told.failed_step = _told.failed_setup = None
     _told.ran.add(id(scenario))
+    if _told.first is not None:
+        context.session = _told.first.serving(scenario.effective_tags)
     context.run = context.session.begin(scenario.name)
     try:
         with skipped_without_clip(scenario):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -13,9 +13,11 @@ from typing import Final
 
 import requests
 
+from environment.bring_up import DUAL_TAG, bring_up_dual, bring_up_production
 from environment.console import Progress
 from environment.errors import HarnessError
 from environment.evidence.artifacts import RunArtifacts, gather, save_container_logs, slug
+from environment.ground import Ground, prepare_ground
 from environment.runs.observer import Observer
 from environment.runs.pipeline import run_pipeline
 from environment.runs.program import end_all
@@ -25,18 +27,22 @@ from environment.runs.side_by_side import Outcome, SideBySide
 from environment.scenario import ScenarioRun
 from environment.settings import REPO_ROOT, Settings
 from environment.shared import Shared
+from environment.stack.compose import ComposeStack, require_compose_stack
+from environment.stack.compose_variables import dual_settings
 from environment.stack.production import ProductionStack
 from environment.stack.system import System, describe
+from environment.stack.topology import Topology
 from fixtures.built import built_path, ensure_built
 from fixtures.recipes import RECIPES, find_recipe
 
-__all__ = ["ScenarioRun", "Session", "System"]
+__all__ = ["MAIN_CLIP", "ScenarioRun", "Session", "System"]
 
 CLIPS: Final = REPO_ROOT / "fixtures" / "streams"
 MAIN_CLIP: Final = "30s-english-counting.mp4"
+DUAL_CLIP: Final = "30s-english-speech.mp4"
 _OBSERVER_TIMEOUT_S: Final = 10.0
 
-BringUp = Callable[["Session"], ProductionStack]
+BringUp = Callable[["Session"], Topology]
 
 
 class Session:
@@ -44,7 +50,10 @@ class Session:
 
     behave's context holds it as ``context.session``. ``bring_up`` makes the stack; by default it
     finds or installs the engine and tools, sweeps what dead runs left, builds or pulls the images
-    and starts the containers.
+    and starts the containers. ``main_clip`` is what the shared run is about.
+
+    A run has one for each topology that it needs: the first, and one ``beside`` it, which shares
+    its evidence, its names and its ground. Only one of them has its stack up at a time.
     """
 
     def __init__(
@@ -54,17 +63,25 @@ class Session:
         root: Path | None = None,
         progress: Progress | None = None,
         bring_up: BringUp | None = None,
+        main_clip: str | None = None,
+        beside: Session | None = None,
     ) -> None:
         self.settings = settings
-        self.run_id = _run_id(settings)
-        self.progress = progress or Progress()
-        self.store = RunArtifacts(root or settings.artifacts_root, self.run_id)
+        self.run_id: str = beside.run_id if beside else _run_id(settings)
+        self.progress: Progress = progress or (beside.progress if beside else Progress())
+        self.store: RunArtifacts = (
+            beside.store if beside else RunArtifacts(root or settings.artifacts_root, self.run_id)
+        )
         self.scenario: ScenarioRun | None = None
-        self.started_at = time.time()
-        self.interrupted = False
-        self.at_close = ExitStack()
+        self.started_at: float = beside.started_at if beside else time.time()
+        self.at_close: ExitStack = beside.at_close if beside else ExitStack()
+        self._main_clip = main_clip
+        self._interrupted = False
+        self._first = beside
+        self._dual: Session | None = None
+        self._ground: Ground | None = None
         self._bring_up = bring_up or bring_up_production
-        self._numbers = itertools.count(1)
+        self._numbers: Iterator[int] = beside._numbers if beside else itertools.count(1)
         self._given_up = itertools.count(1)
         self._system: System | None = None
         self._stack = Shared("Starting the stack", self._start_stack, self._asker)
@@ -78,7 +95,56 @@ class Session:
         return self.store.folder
 
     @property
-    def running_stack(self) -> ProductionStack | None:
+    def interrupted(self) -> bool:
+        """Whether the run was told to stop; true for every session of it."""
+        return self._first.interrupted if self._first else self._interrupted
+
+    @interrupted.setter
+    def interrupted(self, value: bool) -> None:
+        if self._first:
+            self._first.interrupted = value
+        else:
+            self._interrupted = value
+
+    def ground(self) -> Ground:
+        """Return the engine and the images that every stack of this run is made of."""
+        if self._first:
+            return self._first.ground()
+        if self._ground is None:
+            self._ground = prepare_ground(self)
+        return self._ground
+
+    def serving(self, tags: Iterable[str]) -> Session:
+        """Return the session for a scenario with these tags; the other's stack is taken away.
+
+        Both topologies want the same host ports and names, so one stands at a time.
+        """
+        if DUAL_TAG not in tags:
+            if self._dual is not None:
+                self._dual.stand_down()
+            return self
+        self.stand_down()
+        if self._dual is None:
+            self._dual = Session(
+                dual_settings(self.settings),
+                bring_up=bring_up_dual,
+                main_clip=DUAL_CLIP,
+                beside=self,
+            )
+        return self._dual
+
+    def stand_down(self) -> None:
+        """Take the stack away, with the shared run that its media server holds the recording of.
+
+        The next who asks for them has them made anew.
+        """
+        if self._stack.made is not None:
+            self.log_event("stack_stands_down")
+        self._pipeline.forget()
+        self._end_stack()
+
+    @property
+    def running_stack(self) -> Topology | None:
         """The stack if it was started; asking does not start it."""
         return self._stack.made
 
@@ -87,7 +153,21 @@ class Session:
         """The watcher of the wire if it was ever connected; asking does not connect it."""
         return self._observer.made
 
-    def stack(self) -> ProductionStack:
+    def production_stack(self) -> ProductionStack:
+        """Return the containers of spec 021 for what only they can; ``HarnessError`` without."""
+        stack = self.stack()
+        if not isinstance(stack, ProductionStack):
+            raise HarnessError(
+                "This step is about the containers of spec 021, which this scenario does not have.",
+                remedy=f"take the tag @{DUAL_TAG} off its feature.",
+            )
+        return stack
+
+    def dual_stack(self) -> ComposeStack:
+        """Return the two compose projects for what only they can; ``ContainerFailed`` without."""
+        return require_compose_stack(self.stack())
+
+    def stack(self) -> Topology:
         """Return the session's containers, healthy; started by the first who asks.
 
         The observer is connected before this returns, so that nothing that is published later
@@ -111,8 +191,13 @@ class Session:
 
     @property
     def known_system(self) -> System | None:
-        """What ``system`` said, if the stack ever ran."""
-        return self._system
+        """What ``system`` said, if the stack ever ran; of the other topology, if only that did."""
+        return self._system or (self._dual.known_system if self._dual else None)
+
+    @property
+    def main_clip(self) -> str:
+        """The clip that the shared run is about."""
+        return self._main_clip or MAIN_CLIP
 
     def pipeline_run(self) -> PipelineRun:
         """Return the shared run of the 30 s clip, made by the first who asks.
@@ -120,7 +205,7 @@ class Session:
         Its failure is shared as well: told in full once, named afterwards. Raises ``ClipMissing``,
         each time, where there is no clip.
         """
-        self.clip(MAIN_CLIP)
+        self.clip(self.main_clip)
         try:
             run = self._pipeline.get()
         except HarnessError as error:
@@ -192,12 +277,15 @@ class Session:
             last.callback(self.store.point_latest)
             last.callback(self.at_close.close)
             last.callback(self._end_stack)
+            if self._dual is not None:
+                last.callback(self._dual._end_stack)
             last.callback(end_all)
-            if self.scenario is not None:
-                # Only a scenario that was cut off is still open here.
-                self.scenario.finish(failed=True)
+            for each in (self, self._dual):
+                if each is not None and each.scenario is not None:
+                    # Only a scenario that was cut off is still open here.
+                    each.scenario.finish(failed=True)
 
-    def _give_up(self, stack: ProductionStack, error: Exception) -> None:
+    def _give_up(self, stack: Topology, error: Exception) -> None:
         folder = self.artifacts / f"given-up-{next(self._given_up)}"
         self.log_event("stack_given_up", error=str(error).splitlines()[0], logs=folder.name)
         gather("logs", partial(save_container_logs, stack, folder, since=0.0))
@@ -216,7 +304,7 @@ class Session:
             if stack is not None:
                 stack.down()
 
-    def _start_stack(self) -> ProductionStack:
+    def _start_stack(self) -> Topology:
         stack = self._bring_up(self)
         try:
             stack.start()
@@ -245,7 +333,7 @@ class Session:
         return observer
 
     def _run_shared(self) -> PipelineRun:
-        return run_pipeline(self, self.clip(MAIN_CLIP), name="shared-run")
+        return run_pipeline(self, self.clip(self.main_clip), name="shared-run")
 
     def _built(self, recipe: str) -> Path:
         clip = built_path(find_recipe(recipe))
@@ -260,30 +348,6 @@ class Session:
 
     def _asker(self) -> str:
         return f"the scenario “{self.scenario.name}”" if self.scenario else "this session"
-
-
-def bring_up_production(session: Session) -> ProductionStack:
-    """Prepare everything the production stack needs, and return it, not yet started."""
-    # Imported here: a run of which nothing needs the engine does not need its client either.
-    from environment.provision.engine import ensure_engine  # noqa: PLC0415
-    from environment.provision.images import ensure_images  # noqa: PLC0415
-    from environment.provision.setup import ensure_host_tools  # noqa: PLC0415
-    from environment.stack.reaper import Guard, Owner  # noqa: PLC0415
-
-    client = ensure_engine(session.progress)
-    owner = Owner.current(session.run_id)
-    guard = Guard(client, owner)
-    guard.arm()
-
-    def stand_down() -> None:
-        # After a signal the guard's own exit handler finishes the work and sets the exit code.
-        if guard.signal_number is None:
-            guard.disarm()
-
-    session.at_close.callback(stand_down)
-    ensure_host_tools(session.progress)
-    images = ensure_images(client, session.settings, session.progress)
-    return ProductionStack(client, images, session.settings, owner, on_event=session.log_event)
 
 
 def _run_id(settings: Settings) -> str:

@@ -50,8 +50,8 @@ class Shared(Generic[T]):
         if not self._value:
             try:
                 self._value.append(self._make())
-            except SamePortTwice as reason:
-                self._reason_to_skip = reason
+            except SamePortTwice as twice:
+                self._reason_to_skip = twice
                 raise
             except Exception as error:
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]

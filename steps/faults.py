@@ -42,7 +42,7 @@ def fragments_take_longer(context: Context, seconds: str) -> None:
 @given("media-service is linked to `{peer}` through a proxy")
 def linked_through(context: Context, peer: str) -> None:
     """Make media-service anew with a TCP proxy in that link; it carries everything as it is."""
-    link = linked_through_proxy(context.session.stack(), peer)
+    link = linked_through_proxy(context.session.production_stack(), peer)
     context.run.notes[f"link to {peer}"] = context.run.faults.inflict(f"a proxy to {peer}", link)
 
 

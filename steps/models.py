@@ -50,7 +50,7 @@ def folder_with_models(context: Context, asr: str, translation: str, tts: str) -
 @given("a volume without a model")
 def empty_volume(context: Context) -> None:
     """Make a volume of this run, and leave it empty."""
-    volume = context.session.stack().own_volume(VOLUME)
+    volume = context.session.production_stack().own_volume(VOLUME)
     context.run.notes["volume"] = context.run.cleanup.enter_context(volume)
 
 
@@ -73,7 +73,7 @@ def volume_filled(context: Context) -> None:
 @when("an sts-service is started with STS_PROFILE=neural")
 def service_started(context: Context) -> None:
     """Start it beside the stack's own, on the same network."""
-    spare = context.session.stack().spare_sts_service(SERVICE, **_chosen(context))
+    spare = context.session.production_stack().spare_sts_service(SERVICE, **_chosen(context))
     service = context.run.cleanup.enter_context(spare)
     context.run.on_failure(lambda: context.run.evidence(f"{SERVICE}.log", service.logs()))
     service.start()

@@ -15,7 +15,7 @@ from environment.runs.fragments import collect_fragments
 from environment.runs.publisher import publish
 from environment.runs.stream_reports import wait_for_state
 from environment.session import Session
-from environment.stack.production import ProductionStack
+from environment.stack.topology import Topology
 
 STREAMS_AT_ONCE: Final = 4
 FRAGMENT_LIMIT_S: Final = 30.0
@@ -61,7 +61,7 @@ def measure(session: Session) -> tuple[Row, ...]:
     )
 
 
-def _load_s(stack: ProductionStack) -> float:
+def _load_s(stack: Topology) -> float:
     begun = time.monotonic()
     stack.sts_service.restart()
     stack.sts_service.wait_healthy()
@@ -70,7 +70,7 @@ def _load_s(stack: ProductionStack) -> float:
     return took_s
 
 
-def _mib(stack: ProductionStack) -> float:
+def _mib(stack: Topology) -> float:
     said = stack.sts_service.exec("sh", "-c", _PROPORTIONAL_KIB)
     if said.exit_code != 0 or not said.output.strip().isdigit():
         raise HarnessError(f"sts-service does not tell its memory: {said.output.strip()}")

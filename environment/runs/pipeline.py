@@ -25,7 +25,7 @@ from environment.waiting import NotYet, wait_for
 
 if TYPE_CHECKING:
     from environment.session import Session
-    from environment.stack.production import ProductionStack
+    from environment.stack.topology import Topology
 
 RUN_TIMEOUT_S: Final = 180.0
 """FR-019: the run is given up, and has failed, after this."""
@@ -85,7 +85,7 @@ class Attempt:
         self.path_in = f"live/{stream}/in"
         self.path_out = f"live/{stream}/out"
         self.folder = session.artifacts / f"pipeline-{stream}"
-        self.stack: ProductionStack = session.stack()
+        self.stack: Topology = session.stack()
         self.observer: Observer = session.observer()
         self.report: dict[str, Any] = {}
         self.began_at = time.time()

@@ -14,6 +14,8 @@ from environment.stack.topology import EventSink, Topology, discard_event
 from environment.waiting import NotYet, wait_for
 
 _STALLED_SERVER_US: Final = 60_000_000
+# What is written at the end would need a file that can be sought in.
+_NO_DURATION: Final = ("-flvflags", "no_duration_filesize")
 
 
 class PublishFailed(HarnessError):  # noqa: N818 - the family's way of naming
@@ -190,7 +192,7 @@ def publish(
     require_clip(clip)
     return Publication(
         clip,
-        stack.rtmp_url(path),
+        stack.publish_url(path),
         path,
         path_state=stack.media_server.path,
         realtime=realtime,
@@ -209,12 +211,14 @@ def require_clip(clip: Path) -> Path:
 
 
 def publish_argv(clip: Path, url: str, *, realtime: bool) -> list[str]:
-    """Return ffmpeg's command line: the clip's packets as they are, in FLV, to the URL."""
+    """Return ffmpeg's command line: the clip's packets as they are, to an RTMP or RTSP URL."""
+    over_rtsp = ("-f", "rtsp", "-rtsp_transport", "tcp")
+    over_rtmp = ("-f", "flv", "-rw_timeout", str(_STALLED_SERVER_US))
+    muxed = over_rtsp if url.startswith("rtsp:") else (*over_rtmp, *_NO_DURATION)
     return [
         *("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"),
         *(("-re",) if realtime else ()),
-        *("-i", str(clip), "-c", "copy", "-f", "flv"),
-        *("-rw_timeout", str(_STALLED_SERVER_US), "-flvflags", "no_duration_filesize", url),
+        *("-i", str(clip), "-c", "copy", *muxed, url),
     ]
 
 

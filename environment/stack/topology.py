@@ -62,6 +62,10 @@ class Topology(Protocol):
     def sts_url(self) -> str:
         """Base URL of the speech service, as seen from the host."""
 
+    @property
+    def started_in_s(self) -> float | None:
+        """Seconds from `start()` to everything healthy and connected; None before."""
+
     def start(self) -> None:
         """Bring everything up and return once it is healthy; does nothing when it is up."""
 
@@ -77,5 +81,11 @@ class Topology(Protocol):
     def rtmp_url(self, path: str) -> str:
         """The RTMP URL of a media server path (`live/x/in`), as seen from the host."""
 
+    def publish_url(self, path: str) -> str:
+        """The URL at which a clip is published by default, as seen from the host: RTMP or RTSP."""
+
     def resolve(self, url: str) -> str:
         """A URL of the specification's text as this run's URL, usable from the host."""
+
+    def resolve_inside(self, url: str) -> str:
+        """The same, as a container of the run must write it."""

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from environment.session import BringUp, Session
 from environment.settings import Settings
-from environment.stack.production import ProductionStack
+from environment.stack.topology import Topology
 from services.contracts import OBSERVE_NAMESPACE, OBSERVED_EVENT, AudioPayload
 
 HEALTH = {
@@ -140,7 +140,7 @@ class FakeContainer:
 
 
 class FakeStack:
-    """Everything the session asks of a `ProductionStack`; what was done to it is in `calls`."""
+    """Everything the session asks of a `Topology`; what was done to it is in `calls`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -175,6 +175,8 @@ class FakeStack:
     def rtmp_url(self, path: str) -> str:
         return f"rtmp://127.0.0.1:9/{path}"
 
+    publish_url = rtmp_url
+
     def resolve(self, url: str) -> str:
         return url.replace("localhost:1935", "127.0.0.1:21935")
 
@@ -182,9 +184,9 @@ class FakeStack:
 def bring_up(made: list[FakeStack]) -> BringUp:
     """Return a session's `bring_up` that makes fake stacks and hands them to the test as well."""
 
-    def make(session: Session) -> ProductionStack:
+    def make(session: Session) -> Topology:
         made.append(FakeStack(session.settings))
-        return cast("ProductionStack", made[-1])
+        return cast("Topology", made[-1])
 
     return make
 

@@ -22,7 +22,7 @@ from environment.runs.stream_log import milestones
 from environment.session import Session
 from environment.settings import Settings
 from environment.shared import SharedFailure
-from environment.stack.production import ProductionStack
+from environment.stack.topology import Topology
 from environment.waiting import NotYet, wait_for
 from tests.environment.fake_system import (
     STREAM_ID,
@@ -289,7 +289,7 @@ def test_a_stack_that_does_not_say_what_it_is_leaves_its_logs_and_goes(
     stacks: list[FakeStack] = []
     make = bring_up(stacks)
 
-    def mute(session: Session) -> ProductionStack:
+    def mute(session: Session) -> Topology:
         stack = make(session)
         stacks[0].speech.stop()
         stacks[0].down_error = HarnessError("It will not go.")

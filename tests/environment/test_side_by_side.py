@@ -199,7 +199,8 @@ def test_an_attempt_that_is_called_off_ends_at_its_next_look(
     idle = SimpleNamespace(check=lambda: None)
     called_off.set()
     began_at = time.monotonic()
-    attempt.stack.media_service = cast("Any", SimpleNamespace(streams=list, status="running"))
+    service = SimpleNamespace(streams=list, status="running")
+    cast("Any", attempt.stack).media_service = service
 
     with pytest.raises(CalledOff, match=r"one\.mp4 was called off"):
         attempt._until_gone(cast("Any", idle), cast("Any", None), 5.0)

@@ -1,0 +1,349 @@
+"""The dual topology: two compose projects that meet over ports of the host (spec 019)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import docker
+
+from environment.errors import ContainerFailed, HarnessError
+from environment.provision.compose import Compose
+from environment.settings import Settings
+from environment.stack import addresses, blueprint
+from environment.stack import compose_variables as told
+from environment.stack.compose_project import ComposeFailed, ComposeProject, Volume
+from environment.stack.containers import (
+    ContainerSpec,
+    MediaServerContainer,
+    MediaServiceContainer,
+    ServiceContainer,
+    StsServiceContainer,
+)
+from environment.stack.network import BridgeNetwork
+from environment.stack.ownership import Owner
+from environment.stack.ports import engine_host, is_port_conflict, port_taken
+from environment.stack.reaper import reap, sweep
+from environment.stack.topology import EventSink, discard_event
+
+if TYPE_CHECKING:
+    from environment.provision.images import ImageSet
+
+_OF_PROJECT: Final = {
+    "media": (blueprint.MEDIA_SERVER, blueprint.MEDIA_SERVICE),
+    "sts": (blueprint.STS_SERVICE,),
+}
+"""The containers of each project, by their plain names."""
+
+
+class ComposeStack:
+    """Both projects and their containers, behind the interface of the other topology.
+
+    `projects` has them by the names `media` and `sts`. Their containers are made by compose; what
+    breaks and heals them are the same calls to the engine. `reaps`: whether `down` may take away
+    all that the owner has, which a second pair of the same run must not.
+    """
+
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        images: ImageSet,
+        settings: Settings,
+        owner: Owner,
+        *,
+        compose: Compose,
+        folder: Path,
+        on_event: EventSink = discard_event,
+        reaps: bool = True,
+    ) -> None:
+        self.settings = told.dual_settings(settings)
+        self.compose = compose
+        self._client = client
+        self._images = images
+        self._owner = owner
+        self._folder = folder
+        self._on_event = on_event
+        self._reaps = reaps
+        self._started_in_s: float | None = None
+        self._changes: dict[str, dict[str, str]] = {}
+        self._ports = told.host_ports(self.settings)
+        specs = told.describe(self.settings, images, owner, self._ports)
+        self.projects = self._projects(specs)
+        self.network = self._network("media")
+        self.sts_network = self._network("sts")
+        self.media_server = MediaServerContainer(
+            client, specs[blueprint.MEDIA_SERVER], self.network, self.settings, on_event=on_event
+        )
+        self.media_service = MediaServiceContainer(
+            client, specs[blueprint.MEDIA_SERVICE], self.network, self.settings, on_event=on_event
+        )
+        self.sts_service = StsServiceContainer(
+            client, specs[blueprint.STS_SERVICE], self.sts_network, self.settings, on_event=on_event
+        )
+
+    @property
+    def containers(self) -> Mapping[str, ServiceContainer]:
+        """Every container of both projects, under the plain names of the other topology."""
+        return {
+            blueprint.MEDIA_SERVER: self.media_server,
+            blueprint.MEDIA_SERVICE: self.media_service,
+            blueprint.STS_SERVICE: self.sts_service,
+        }
+
+    def of_project(self, key: str) -> tuple[ServiceContainer, ...]:
+        """The containers of the project `media` or `sts`."""
+        return tuple(self.containers[plain] for plain in _OF_PROJECT[key])
+
+    @property
+    def started_in_s(self) -> float | None:
+        """Seconds from `start()` to everything healthy and connected; None before."""
+        return self._started_in_s
+
+    @property
+    def host_ports(self) -> Mapping[str, int]:
+        """The host ports as the projects are told them, by variable."""
+        return dict(self._ports)
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the media server's Control API, as seen from the host."""
+        return self.media_server.url()
+
+    @property
+    def sts_url(self) -> str:
+        """Base URL of the speech service, as seen from the host."""
+        return self.sts_service.url()
+
+    def start(self) -> None:
+        """Bring both projects up; return when all is healthy and connected.
+
+        What dead runs left is swept first.
+
+        Raises:
+            HarnessError: `PortTaken`, `ComposeFailed`, `NotHealthy` or `WaitTimeout`, of the
+                project that failed first.
+        """
+        if self._started_in_s is not None:
+            return
+        sweep(self._client)
+        begun = time.monotonic()
+        with ThreadPoolExecutor(max_workers=len(self.projects)) as pool:
+            for launch in [pool.submit(self.up, key) for key in self.projects]:
+                launch.result()
+        self.media_service.wait_ready(self.settings.load_timeout)
+        self._started_in_s = time.monotonic() - begun
+        self._on_event("stack_healthy", took_s=round(self._started_in_s, 2))
+
+    def up(self, key: str, *, healthy: bool = True) -> None:
+        """`up` of one project; returns when its own containers are healthy, or at once.
+
+        Raises as `start` does.
+        """
+        project = self.projects[key]
+        self._describe()
+        begun = time.monotonic()
+        try:
+            project.up()
+        except ComposeFailed as error:
+            if not is_port_conflict(error.refusal):
+                raise
+            ports = [port for each in self.of_project(key) for port in each.spec.ports.values()]
+            raise port_taken(
+                self._client, project.name, ports, error.refusal, self.settings
+            ) from error
+        took_s = round(time.monotonic() - begun, 2)
+        self._on_event("project_up", project=project.name, took_s=took_s)
+        self.adopt(key)
+        if healthy:
+            for container in self.of_project(key):
+                container.wait_healthy()
+
+    def adopt(self, key: str) -> None:
+        """Take up the containers of a project as compose has made them."""
+        for container in self.of_project(key):
+            container.adopt(container.spec)
+
+    def reconfigure(self, key: str, variables: Mapping[str, str], *, healthy: bool = True) -> None:
+        """`up` of one project with other variables, as a user would; `heal` undoes it.
+
+        The file is the same: compose recreates what the variables change.
+        """
+        self._changes[key] = {**self._changes.get(key, {}), **variables}
+        self._on_event("project_reconfigured", project=self.projects[key].name, **variables)
+        self.up(key, healthy=healthy)
+
+    def heal(self) -> tuple[str, ...]:
+        """Undo what a scenario changed, stopped, paused or cut off; check that all is healthy.
+
+        Returns what had to be done, in words. Raises as `start` does.
+        """
+        if self._started_in_s is None:
+            return ()
+        changed, self._changes = set(self._changes), {}
+        done: list[str] = []
+        for key, project in self.projects.items():
+            done += self._rejoin(key)
+            away = [each.name for each in self.of_project(key) if each.status != "running"]
+            if key in changed or away:
+                self.up(key)
+                done.append(f"brought up {project.name}")
+        done += self._revive()
+        if done:
+            self._on_event("stack_healed", done=done)
+        return tuple(done)
+
+    def down(self) -> None:
+        """Remove both projects; may be called at any time, any number of times.
+
+        What compose cannot remove is taken away by its labels; what it said is in the run's log.
+        """
+        self._started_in_s = None
+        self._changes.clear()
+        try:
+            for project in self.projects.values():
+                try:
+                    project.down()
+                except ComposeFailed as error:
+                    self._on_event("project_not_down", project=project.name, said=error.said[-500:])
+                else:
+                    self._on_event("project_down", project=project.name)
+        finally:
+            if self._reaps:
+                reap(self._client, self._owner)
+
+    def sibling(self, name: str, **changes: object) -> ComposeStack:
+        """Another pair of projects on the same engine, with names and free ports of its own.
+
+        `changes` are fields of `Settings`. Not started; whoever asks for it takes it `down`.
+        """
+        run_id = f"{self.settings.e2e_run_id or 'run'}-{name}"
+        fresh = {"e2e_run_id": run_id, "e2e_dynamic_ports": True, **changes}
+        return ComposeStack(
+            self._client,
+            self._images,
+            self.settings.model_copy(update=fresh),
+            self._owner,
+            compose=self.compose,
+            folder=self._folder,
+            on_event=self._on_event,
+            reaps=False,
+        )
+
+    def save_logs(self, folder: Path) -> None:
+        """Leave what both projects have logged in `folder`, as compose prints it (FR-033)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for project in self.projects.values():
+            (folder / f"{project.name}.compose.log").write_text(project.logs(), encoding="utf-8")
+
+    def rtmp_url(self, path: str) -> str:
+        """The RTMP URL of a media server path (`live/x/in`), as seen from the host."""
+        return self._media_url("rtmp", blueprint.RTMP_PORT, path)
+
+    def publish_url(self, path: str) -> str:
+        """Where a clip is published: over the protocol by which media-service reads it."""
+        if self.settings.ingest_protocol == "rtmp":
+            return self.rtmp_url(path)
+        return self._media_url("rtsp", blueprint.RTSP_PORT, path)
+
+    def resolve(self, url: str) -> str:
+        """A URL of the specification's text as this run's URL, usable from the host."""
+        return addresses.resolve(url, self._endpoints())
+
+    def resolve_inside(self, url: str) -> str:
+        """The same, as a container of the run must write it."""
+        return addresses.resolve_inside(url, self._endpoints())
+
+    def _projects(self, specs: Mapping[str, ContainerSpec]) -> dict[str, ComposeProject]:
+        labels, settings = self._owner.labels(), self.settings
+        volumes = {"recordings": Volume(), "segments-data": Volume()}
+        return {
+            "sts": ComposeProject(
+                self.compose,
+                told.project_name(settings, told.STS_PROJECT),
+                told.STS_FILE,
+                services=("sts-service",),
+                volumes={"models": told.models_volume(settings)},
+                network_variable=told.STS_NETWORK,
+                labels=labels,
+                variables=told.sts_variables(settings, self._images, specs),
+                folder=self._folder,
+            ),
+            "media": ComposeProject(
+                self.compose,
+                told.project_name(settings, told.MEDIA_PROJECT),
+                told.MEDIA_FILE,
+                services=("mediamtx", "media-service"),
+                volumes=volumes,
+                network_variable=told.MEDIA_NETWORK,
+                labels=labels,
+                variables=told.media_variables(settings, self._images, specs),
+                folder=self._folder,
+            ),
+        }
+
+    def _network(self, key: str) -> BridgeNetwork:
+        name = self.projects[key].network
+        return BridgeNetwork(self._client, name, self._owner, on_event=self._on_event)
+
+    def _describe(self) -> None:
+        """Give projects and containers the ports and variables that hold now."""
+        settings, wanted = self.settings, dict(self._ports)
+        changed = {name: value for each in self._changes.values() for name, value in each.items()}
+        wanted |= {name: int(changed[name]) for name in wanted if name in changed}
+        specs = told.describe(settings, self._images, self._owner, wanted)
+        ports = {name: str(port) for name, port in wanted.items()}
+        fresh = {
+            "media": told.media_variables(settings, self._images, specs)
+            | {"STS_SERVICE_URL": told.sts_url(settings, wanted)},
+            "sts": told.sts_variables(settings, self._images, specs),
+        }
+        for key, project in self.projects.items():
+            project.variables = {**fresh[key], **ports, **self._changes.get(key, {})}
+        for plain, container in self.containers.items():
+            container.spec = specs[plain]
+
+    def _rejoin(self, key: str) -> list[str]:
+        done = []
+        for container in self.of_project(key):
+            if container.status == "paused":
+                container.unpause()
+                done.append(f"unpaused {container.name}")
+            if container.status == "running" and not container.address:
+                container.connect()
+                done.append(f"connected {container.name}")
+        return done
+
+    def _revive(self) -> list[str]:
+        done = []
+        for container in self.containers.values():
+            if not container.is_answering():
+                with suppress(HarnessError):
+                    container.wait_healthy(container.health_timeout_s / 3)
+                    continue
+                container.restart()
+                container.wait_healthy()
+                done.append(f"restarted {container.name}")
+        if not self.media_service.is_answering("/ready"):
+            self.media_service.wait_ready()
+        return done
+
+    def _media_url(self, scheme: str, port: int, path: str) -> str:
+        outside = self.media_server.host_port(port)
+        return f"{scheme}://{engine_host(self._client)}:{outside}/{path.lstrip('/')}"
+
+    def _endpoints(self) -> tuple[addresses.Endpoint, ...]:
+        return told.endpoints(self.settings, engine_host(self._client), self._ports)
+
+
+def require_compose_stack(stack: object) -> ComposeStack:
+    """The stack, as the dual topology; raises `ContainerFailed` for the other."""
+    if isinstance(stack, ComposeStack):
+        return stack
+    raise ContainerFailed(
+        "This step is about the two compose projects, which this scenario does not have.",
+        remedy="tag its feature @dual-compose.",
+    )

@@ -1,0 +1,167 @@
+"""One compose project of this run: its file, its variables, and compose's command on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from docker.errors import APIError
+
+from environment.errors import HarnessError
+from environment.provision.compose import Compose
+from environment.settings import REPO_ROOT
+from environment.stack.strays import mark
+
+UP_TIMEOUT_S: Final = 120.0
+DOWN_TIMEOUT_S: Final = 60.0
+LOGS_TIMEOUT_S: Final = 30.0
+_SAID_CHARS: Final = 3000
+
+
+class ComposeFailed(HarnessError):  # noqa: N818 - the family's way of naming
+    """A compose command failed; `said` is the end of what it printed."""
+
+    def __init__(self, message: str, *, said: str, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.said = said
+
+    @property
+    def refusal(self) -> APIError:
+        """The engine's refusal behind it, as its API would have put it."""
+        return APIError(self.message, explanation=self.said)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of a project: its name on the engine (None: compose's own), and whose it is.
+
+    What is not `owned` belongs to nobody's run, and stays.
+    """
+
+    name: str | None = None
+    owned: bool = True
+
+
+class ComposeProject:
+    """A compose file under a project name of this run's own.
+
+    All that the file reads from the environment is in `variables`, which may be changed between
+    two commands. What the project makes bears `labels`: they are the whole content of an override
+    file in `folder`, so that it can be taken away after any kind of death. Ports, names, images
+    and endpoints come from the variables alone.
+    """
+
+    def __init__(
+        self,
+        compose: Compose,
+        name: str,
+        file: Path,
+        *,
+        services: tuple[str, ...],
+        volumes: Mapping[str, Volume],
+        network_variable: str,
+        labels: Mapping[str, str],
+        variables: Mapping[str, str],
+        folder: Path,
+    ) -> None:
+        self.name = name
+        self.file = file
+        self.services = services
+        self.variables = dict(variables)
+        self._compose = compose
+        self._volumes = volumes
+        self._network_variable = network_variable
+        self._labels = dict(labels)
+        self._override = folder / f"{name}.override.json"
+
+    @property
+    def network(self) -> str:
+        """The name of its network on the engine."""
+        return self.variables[self._network_variable]
+
+    def up(self) -> None:
+        """Create and start what is missing; recreate what its variables have changed.
+
+        Raises `ComposeFailed`. Nothing is built or waited for, but for what one service needs of
+        another.
+        """
+        self._run("up", "-d", "--no-build", timeout_s=UP_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """Stop its containers and leave them."""
+        self._run("stop", timeout_s=DOWN_TIMEOUT_S)
+
+    def down(self) -> None:
+        """Remove its containers, its network, and the volumes that are this run's."""
+        owned = all(volume.owned for volume in self._volumes.values())
+        arguments = ["--volumes"] if owned else []
+        self._run("down", "--remove-orphans", *arguments, timeout_s=DOWN_TIMEOUT_S)
+
+    def logs(self) -> str:
+        """What all its containers have logged, as compose prints it (FR-033)."""
+        return self._run("logs", "--no-color", "--timestamps", timeout_s=LOGS_TIMEOUT_S)
+
+    def resolved(self) -> str:
+        """The file as compose reads it, with its variables' values in their places."""
+        return self._run("config", timeout_s=LOGS_TIMEOUT_S)
+
+    def _run(self, *arguments: str, timeout_s: float) -> str:
+        self._override.parent.mkdir(parents=True, exist_ok=True)
+        self._override.write_text(json.dumps(self._owned(), indent=2))
+        argv = [*self._compose.argv, "-p", self.name, "-f", str(self.file)]
+        argv += ["-f", str(self._override), *arguments]
+        try:
+            # A session of its own: Ctrl-C is for the suite, which then ends it.
+            done = subprocess.run(
+                argv,
+                cwd=REPO_ROOT,
+                env={**os.environ, **self.variables, **mark()},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = late.stdout if isinstance(late.stdout, str) else ""
+            raise ComposeFailed(
+                f"`{self._compose} {arguments[0]}` of {self.name} was not done within "
+                f"{timeout_s:g} s; it said:\n{said[-_SAID_CHARS:]}",
+                said=said,
+            ) from late
+        if done.returncode:
+            raise ComposeFailed(
+                f"`{self._compose} {arguments[0]}` of {self.name} ended with {done.returncode}; "
+                f"it said:\n{done.stdout[-_SAID_CHARS:].strip()}\n",
+                said=done.stdout,
+                remedy=f"`{' '.join(argv)}` shows the same.",
+            )
+        return done.stdout
+
+    def _owned(self) -> dict[str, Any]:
+        """The override: the labels. Version 1 takes a network or volume from one file, whole."""
+        owned = {
+            key: {"labels": self._labels} | ({"name": volume.name} if volume.name else {})
+            for key, volume in self._volumes.items()
+            if volume.owned
+        }
+        network = {
+            "name": self.network,
+            "driver": "bridge",
+            "driver_opts": {"com.docker.network.driver.mtu": "1400"},
+            "labels": self._labels,
+        }
+        return {
+            "version": "3.8",
+            "services": {service: {"labels": self._labels} for service in self.services},
+            "networks": {"default": network},
+            **({"volumes": owned} if owned else {}),
+        }
