@@ -108,6 +108,11 @@ class ComposeStack:
         """The host ports as the projects are told them, by variable."""
         return dict(self._ports)
 
+    def outside(self, port: int) -> int:
+        """The host port of this run for a port that the text has on localhost, such as 3000."""
+        variable = next(name for (_, inner), name in told.PORTS.items() if inner == port)
+        return self._ports[variable]
+
     @property
     def api_url(self) -> str:
         """Base URL of the media server's Control API, as seen from the host."""

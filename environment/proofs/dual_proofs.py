@@ -1,0 +1,137 @@
+"""Proofs about the two compose projects: whose the containers are, and how they find each other.
+
+Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from environment.expectations import expect
+from environment.proofs import inside
+from environment.proofs.endpoints import published_ports
+from environment.stack.addresses import HOST_FROM_INSIDE
+
+if TYPE_CHECKING:
+    from environment.proofs.inside import TcpConnection
+    from environment.stack.compose import ComposeStack
+    from environment.stack.containers import ServiceContainer
+
+PROJECT_LABEL: Final = "com.docker.compose.project"
+FILES_LABEL: Final = "com.docker.compose.project.config_files"
+ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - looked for, not listened on
+
+
+def prove_two_projects(stack: ComposeStack) -> None:
+    """Each container is of its own compose project, made from that project's file (FR-001)."""
+    wanted, seen = {}, {}
+    for key, project in stack.projects.items():
+        for container in stack.of_project(key):
+            labels = container.inspect()["Config"]["Labels"]
+            files = labels.get(FILES_LABEL, "")
+            wanted[container.name] = (project.name, str(project.file))
+            seen[container.name] = (labels.get(PROJECT_LABEL), files.split(",")[0])
+    expect(
+        seen == wanted and len({project for project, _ in wanted.values()}) == 2,
+        expected=f"two projects, each from its own file: {wanted}",
+        seen=seen,
+        hint="`docker inspect` shows the labels that compose puts on what it makes.",
+    )
+
+
+def prove_running(stack: ComposeStack) -> None:
+    """Every container of both projects runs."""
+    statuses = {each.name: each.status for each in stack.containers.values()}
+    expect(
+        set(statuses.values()) == {"running"},
+        expected="all containers of both projects running",
+        seen=statuses,
+        hint="`docker ps -a`, and `docker logs` of the one that does not run.",
+    )
+
+
+def prove_networks_apart(stack: ComposeStack) -> None:
+    """The projects share no network: what one has of the other, it has over ports of the host."""
+    members = {
+        network.name: set(network.members()) for network in (stack.network, stack.sts_network)
+    }
+    wanted = {
+        stack.network.name: {each.name for each in stack.of_project("media")},
+        stack.sts_network.name: {each.name for each in stack.of_project("sts")},
+    }
+    expect(
+        members == wanted and len(members) == 2,
+        expected=f"a network for each project, with its own containers: {wanted}",
+        seen=members,
+        hint="E2E_MEDIA_NETWORK and E2E_STS_NETWORK in the compose files.",
+    )
+
+
+def prove_told(container: ServiceContainer, variables: Mapping[str, str]) -> None:
+    """The container's environment has these variables with these values."""
+    seen = {name: container.environment.get(name) for name in variables}
+    expect(
+        seen == dict(variables),
+        expected=f"inside {container.name}: {dict(variables)}",
+        seen=seen,
+        hint="the `environment` of the compose file, and what the project was told.",
+    )
+
+
+def prove_exposed(container: ServiceContainer, ports: Mapping[int, int]) -> None:
+    """These container ports are published on the host, for all its addresses (FR-002)."""
+    bindings = container.inspect()["NetworkSettings"]["Ports"] or {}
+    open_to = {
+        inner: {binding["HostIp"] for binding in bindings.get(f"{inner}/tcp") or []}
+        for inner in ports
+    }
+    published = published_ports(container)
+    expect(
+        all(published.get(inner) == outer for inner, outer in ports.items())
+        and all(ANY_ADDRESS in addresses for addresses in open_to.values()),
+        expected=f"{container.name} publishes {dict(ports)} on every address of the host",
+        seen=(published, open_to),
+        hint="the `ports` of the compose file.",
+    )
+
+
+def prove_over_host_port(
+    stack: ComposeStack, connection: TcpConnection, url: str, client: ServiceContainer
+) -> None:
+    """A connection of the client goes to the host, at the port that the URL names (FR-005)."""
+    gateway = inside.resolve(client, HOST_FROM_INSIDE, timeout_s=stack.settings.timeout(10))
+    parts = urlsplit(url)
+    expect(
+        parts.hostname == HOST_FROM_INSIDE
+        and (connection.remote_address, connection.remote_port) == (gateway, parts.port)
+        and gateway not in stack.network.members().values(),
+        expected=f"connected to this host, {gateway}, at port {parts.port}",
+        seen=(url, connection),
+        hint="`host.docker.internal` in the compose file's `extra_hosts`; /proc/net/tcp inside.",
+    )
+
+
+def prove_no_host_network(container: ServiceContainer) -> None:
+    """The container has a network of its own, not the host's (decision 2)."""
+    mode = container.inspect()["HostConfig"]["NetworkMode"]
+    expect(
+        mode != "host" and container.address,
+        expected="a bridge network",
+        seen=mode,
+        hint="the `networks` of the compose file.",
+    )
+
+
+def prove_taken_from_outside(stack: ComposeStack, server: ServiceContainer) -> None:
+    """The server's kernel holds a connection whose other end is no member of its network."""
+    port = server.spec.http_port
+    held = inside.established_connections(server, timeout_s=stack.settings.timeout(10))
+    peers = {each.remote_address for each in held if each.local_port == port}
+    expect(
+        peers - set(stack.sts_network.members().values()),
+        expected=f"a connection to port {port} of {server.name} from outside of its network",
+        seen=held,
+        hint=f"`docker exec {server.name} cat /proc/net/tcp`",
+    )
