@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from services.contracts import ErrorCode, Stage
+from sts_service import echo
 from sts_service.audio import Mono, from_pcm, normalised, onset_s, placed, to_pcm, trimmed
 from sts_service.engines.base import EngineError, Synthesizer
 from sts_service.engines.registry import Engines
@@ -67,6 +68,8 @@ def _hear(engines: Engines, job: FragmentJob) -> Progress:
     sound = from_pcm(job.pcm, rate_hz=job.sample_rate_hz, channels=job.channels)
     if job.debug_delay_s:
         time.sleep(job.debug_delay_s)
+    if isinstance(engines.asr, echo.Engine):
+        return echo.answer(job)
     heard = engines.asr.recognize(sound, job.source_language)
     elapsed_ms = heard.elapsed_ms + round(job.debug_delay_s * 1000)
     return Progress(

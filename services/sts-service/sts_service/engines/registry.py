@@ -85,6 +85,12 @@ PROFILES: dict[str, Selection] = {
         translation=Choice("apertium"),
         tts=Choice("espeak"),
     ),
+    "echo": Selection(
+        profile="echo",
+        asr=Choice("sts_service.echo"),
+        translation=Choice("sts_service.echo"),
+        tts=Choice("sts_service.echo"),
+    ),
 }
 
 
