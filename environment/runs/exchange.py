@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,15 +94,21 @@ def silence() -> Speech:
 
 
 def exchange(
-    client: WireClient, speech: Speech, stream_id: str, folder: Path, timeout: Stretch = float
+    client: WireClient,
+    speech: Speech,
+    stream_id: str,
+    folder: Path,
+    timeout: Stretch = float,
+    *,
+    at_once: int = 1,
 ) -> Exchange:
-    """Send the fragments one by one, each after the result of the one before.
+    """Send the fragments in order, each as soon as fewer than ``at_once`` wait for their result.
 
     Everything that was sent and came back is left in ``folder``. ``timeout`` stretches the
     waiting. Raises ``Refused`` when sts-service will not, and ``WaitTimeout``.
     """
     try:
-        _converse(client, speech, stream_id, timeout)
+        _converse(client, speech, stream_id, timeout, at_once)
     finally:
         events = client.events()
         write_events(folder / "events.jsonl", events)
@@ -115,7 +122,9 @@ def exchange(
     return Exchange(speech.clip, folder, fragments, tuple(events))
 
 
-def _converse(client: WireClient, speech: Speech, stream_id: str, timeout: Stretch) -> None:
+def _converse(
+    client: WireClient, speech: Speech, stream_id: str, timeout: Stretch, at_once: int
+) -> None:
     config = StreamConfig(
         source_language=speech.source,
         target_language=speech.target,
@@ -126,14 +135,23 @@ def _converse(client: WireClient, speech: Speech, stream_id: str, timeout: Stret
     opening = StreamInit(stream_id=stream_id, worker_id="harness", config=config)
     client.send("stream:init", opening.wire())
     client.wait_for("stream:ready", timeout_s=timeout(_READY_TIMEOUT_S), stream_id=stream_id)
-    for number, sound in enumerate(speech.sounds):
-        data = _fragment(stream_id, number, sound)
-        client.send("fragment:data", data.wire())
+    waiting: deque[str] = deque()
+
+    def see_oldest() -> None:
         client.wait_for(
             "fragment:processed",
             timeout_s=timeout(_RESULT_TIMEOUT_S),
-            fragment_id=str(data.fragment_id),
+            fragment_id=waiting.popleft(),
         )
+
+    for number, sound in enumerate(speech.sounds):
+        if len(waiting) == at_once:
+            see_oldest()
+        data = _fragment(stream_id, number, sound)
+        client.send("fragment:data", data.wire())
+        waiting.append(str(data.fragment_id))
+    while waiting:
+        see_oldest()
     client.send("stream:end", {"stream_id": stream_id})
     client.wait_for("stream:complete", timeout_s=timeout(_READY_TIMEOUT_S), stream_id=stream_id)
 

@@ -12,3 +12,24 @@ Feature: User Story 4 - Real STS Processing: ASR + Translation + TTS Pipeline (P
     Then transcript is accurate
     And translated_text is Spanish equivalent
     And dubbed_audio contains Spanish TTS output
+
+  @fr-033 @sc-003
+  Scenario: fragments in sequence come back in sequence
+    Given STS-service running in Docker container
+    When multiple fragments arrive in sequence
+    Then all fragments are processed and returned in order
+    And no fragments lost or duplicated
+
+  @contract
+  Scenario: the order holds though a later fragment is done before an earlier one
+    Given fragments take 3,0 seconds longer, in turns
+    When multiple fragments arrive in sequence
+    Then all fragments are processed and returned in order
+    And no fragments lost or duplicated
+
+  @fr-036 @sc-005
+  Scenario: unequal latency does not reach the output's sync
+    Given STS processing latency varies (5-15s)
+    When media-service receives dubbed audio
+    Then A/V sync mechanism compensates for latency variance
+    And output sync remains <120ms
