@@ -34,7 +34,7 @@ from media_service.protocol import (
     Start,
     Stop,
 )
-from media_service.report import MAX_LISTED
+from media_service.report import MAX_LISTED, StsReport
 from media_service.settings import Settings
 from media_service.stream import DubbedStream
 from media_service.stream_report import Recorder
@@ -129,13 +129,14 @@ class FakeSts:
 
     def __init__(self, answer: Callable[[Fragment], FragmentProcessed]) -> None:
         self.given_up = asyncio.Event()
+        self.report = StsReport(state="ready")
         self._answer = answer
         self.applied_ids: list[object] = []
         self.closed = False
         self.wait_from: tuple[int, asyncio.Event] | None = None
         self.cancelled: list[int] = []
 
-    async def open_stream(self, _: str) -> FakeSts:
+    async def open_stream(self, _: str, **__: Any) -> FakeSts:
         return self
 
     async def dub(self, fragment: Fragment, *, within_s: float, **told: Any) -> FragmentProcessed:

@@ -168,7 +168,7 @@ async def test_while_sts_is_away_nothing_waits(
     result = await stream.dub(fragment(2), within_s=5)
     assert result.sequence_number == 2
     assert sts.of("stream:init")[1]["session_id"] == "session"
-    assert sts.of("stream:init")[1]["next_sequence"] == 1
+    assert sts.of("stream:init")[1]["next_sequence"] == 2
     assert value(metrics, "sts_reconnects_total") == 1
     assert value(metrics, "sts_connected") == 1
 

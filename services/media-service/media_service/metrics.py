@@ -4,6 +4,8 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from media_service.sts_breaker import CircuitState
+
 _PROCESSING_BUCKETS_S = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 60)
 
 
@@ -35,6 +37,11 @@ class Metrics:
             "Results that came after their segment was given up",
             registry=self.registry,
         )
+        self.results_repeated = Counter(
+            f"{prefix}_results_repeated",
+            "Results that had come before",
+            registry=self.registry,
+        )
         self.wire_violations = Counter(
             f"{prefix}_wire_violations",
             "Events from STS that broke the contract",
@@ -53,7 +60,7 @@ class Metrics:
         )
         self.fragments_resent = Counter(
             f"{prefix}_fragments_resent",
-            "Fragments sent once more, because STS wanted them later",
+            "Fragments sent once more: refused for the moment, or not answered before a break",
             registry=self.registry,
         )
         self.segments_lost = Counter(
@@ -84,6 +91,42 @@ class Metrics:
             "Connections made anew after a loss",
             registry=self.registry,
         )
+        self.sts_disconnects = Counter(
+            f"{prefix}_sts_disconnects", "Connections to STS that were lost", registry=self.registry
+        )
+        self.sts_reconnect_attempts = Counter(
+            f"{prefix}_sts_reconnect_attempts",
+            "Attempts to connect after a loss: at once, after each growing wait, and slow probes",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.sts_sessions_resumed = Counter(
+            f"{prefix}_sts_sessions_resumed",
+            "Streams that STS took up where a broken connection had left them",
+            registry=self.registry,
+        )
+        self.circuit_state = Gauge(
+            f"{prefix}_circuit_state",
+            "Circuit breaker: 0 closed, 1 half open (one fragment is tried), 2 open (none is sent)",
+            ["stream_id"],
+            registry=self.registry,
+        )
+        self.circuit_opened = Counter(
+            f"{prefix}_circuit_opened",
+            "Times that STS was too slow for too many fragments in a row",
+            registry=self.registry,
+        )
+        self.backpressure = Counter(
+            f"{prefix}_backpressure",
+            "Requests of STS to send slower, to pause, or to go on (none)",
+            ["action"],
+            registry=self.registry,
+        )
+        self.backpressure_held = Counter(
+            f"{prefix}_backpressure_held_seconds",
+            "Time that fragments were held back because STS asked for it",
+            registry=self.registry,
+        )
         self.streams = Gauge(
             f"{prefix}_streams", "Streams by state", ["state"], registry=self.registry
         )
@@ -99,10 +142,18 @@ class Metrics:
             registry=self.registry,
         )
         # Known label values are shown from the start, so that "none yet" reads 0, not absent.
-        for reason in ("timeout", "sts_unavailable", "sts_failed", "no_speech"):
+        for reason in ("timeout", "sts_unavailable", "sts_failed", "no_speech", "circuit_open"):
             self.fragments_fallback.labels(reason)
         for status in ("success", "partial", "failed"):
             self.fragments_processed.labels(status)
+        for kind in ("at_once", "backoff", "probe"):
+            self.sts_reconnect_attempts.labels(kind)
+        for action in ("none", "slow_down", "pause"):
+            self.backpressure.labels(action)
+
+    def set_circuit(self, stream_id: str, state: CircuitState) -> None:
+        """Show the state of a stream's circuit breaker."""
+        self.circuit_state.labels(stream_id).set(("closed", "half_open", "open").index(state))
 
     def set_skew(self, stream_id: str, skew_ms: float | None) -> None:
         """Show a stream's last skew, where it is known."""
@@ -111,7 +162,7 @@ class Metrics:
 
     def forget_stream(self, stream_id: str) -> None:
         """Remove what is shown of one stream."""
-        for gauge in (self.av_skew, self.waiting_video_bytes):
+        for gauge in (self.av_skew, self.waiting_video_bytes, self.circuit_state):
             with suppress(KeyError):
                 gauge.remove(stream_id)
 

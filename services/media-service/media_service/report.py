@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 StreamState = Literal["starting", "processing", "draining", "finished", "failed"]
 Outcome = Literal["pending", "dubbed", "original", "lost"]
-FallbackReason = Literal["timeout", "sts_unavailable", "sts_failed", "no_speech"]
+FallbackReason = Literal["timeout", "sts_unavailable", "sts_failed", "no_speech", "circuit_open"]
+StsState = Literal["opening", "ready", "away", "refused", "closed"]
 Reason = FallbackReason | Literal["tail", "lost"]
 MAX_LISTED = 1000
 """Of a stream's segments and stalls the last ones are listed."""
@@ -78,6 +79,22 @@ class OutputReport(ReportModel):
     duration_s: float = 0.0
 
 
+class StsReport(ReportModel):
+    """The stream's dialogue with STS: its session, and what holds fragments back.
+
+    ``state`` is ``opening`` while it is opened or taken up again, ``away`` while STS is known not
+    to be there. ``circuit`` is the circuit breaker's state, ``circuit_opened`` how often it has
+    opened; ``backpressure`` what STS asked for last, ``resumed`` how often it took a session up.
+    """
+
+    state: StsState = "opening"
+    session_id: str | None = None
+    resumed: int = 0
+    circuit: Literal["closed", "half_open", "open"] = "closed"
+    circuit_opened: int = 0
+    backpressure: Literal["none", "slow_down", "pause"] = "none"
+
+
 class WorkerReport(ReportModel):
     """The process that carries the media; CPU and wall time since the stream was given to it."""
 
@@ -106,6 +123,7 @@ class StreamReport(ReportModel):
     input: InputReport | None = None
     segments: list[SegmentReport] = Field(default_factory=list)
     output: OutputReport | None = None
+    sts: StsReport | None = None
     worker: WorkerReport | None = None
 
     @property

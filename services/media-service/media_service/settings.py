@@ -16,6 +16,8 @@ class Settings(BaseSettings):
 
     ``STS_RECONNECT_BASE_S`` is the first of the doubling waits between attempts to reconnect
     (021, edge cases: 2, 4, 8, 16, 32 s); ``FRAGMENT_TIMEOUT_S`` counts from a segment's cut.
+    After ``STS_CIRCUIT_TIMEOUTS`` fragments in a row without an answer in time a stream sends no
+    more for ``STS_CIRCUIT_OPEN_S``, then one to see.
     ``SEGMENT_DIR`` and ``STREAM_RESUME_S`` are read and have no effect yet: segments are held in
     memory, and a path that is published again is a new stream.
     """
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
     sts_reconnect_attempts: int = Field(default=5, ge=0)
     sts_reconnect_base_s: float = Field(default=2.0, gt=0)
     sts_unavailable_policy: Literal["passthrough", "fail"] = "passthrough"
+    sts_circuit_timeouts: int = Field(default=3, ge=1)
+    sts_circuit_open_s: float = Field(default=30.0, gt=0)
     segment_dir: str = "/data/segments"
     segment_duration_s: float = Field(default=6.0, ge=1, le=MAX_SEGMENT_S)
     fragment_timeout_s: float = Field(default=30.0, gt=0, le=300)

@@ -95,6 +95,7 @@ class DubbedStream:
         """Carry the stream to its end; never raises but for cancellation."""
         self._log.info("stream_detected", path=self.source.path, tracks=self.source.tracks)
         sts_stream = await self._sts.open_stream(self.report.stream_id)
+        self.report.sts = sts_stream.report
         try:
             self._conclude(await self._carry(sts_stream))
         finally:

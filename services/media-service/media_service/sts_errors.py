@@ -21,6 +21,12 @@ class StsTimeoutError(StsError):
     reason: FallbackReason = "timeout"
 
 
+class StsCircuitOpenError(StsError):
+    """STS was too slow for too many fragments in a row: this one was not sent."""
+
+    reason: FallbackReason = "circuit_open"
+
+
 class StsFailedError(StsError):
     """STS refused the stream or the fragment, or could not process it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -36,19 +35,44 @@ class Fragment:
 
 @dataclass
 class Exchange:
-    """One sending of a fragment, with what is awaited of it."""
+    """A fragment that STS is to answer; ``sent`` and ``acked`` tell whoever gave it."""
 
     fragment: Fragment
-    sent_at: float
+    sent: Callable[[], None]
     acked: Callable[[], None]
     acknowledged: asyncio.Future[None]
     answer: asyncio.Future[FragmentProcessed]
+    sent_at: float | None = None
 
     @classmethod
-    def begin(cls, fragment: Fragment, acked: Callable[[], None]) -> Exchange:
-        """Return the exchange of a fragment that is sent now."""
+    def begin(
+        cls, fragment: Fragment, sent: Callable[[], None], acked: Callable[[], None]
+    ) -> Exchange:
+        """Return the exchange of a fragment that is about to be sent."""
         loop = asyncio.get_running_loop()
-        return cls(fragment, time.monotonic(), acked, loop.create_future(), loop.create_future())
+        return cls(fragment, sent, acked, loop.create_future(), loop.create_future())
+
+    def again(self) -> Exchange:
+        """Return the exchange of the same fragment once more: this one was refused."""
+        renewed = Exchange.begin(self.fragment, self.sent, self.acked)
+        renewed.sent_at = self.sent_at
+        return renewed
+
+    @property
+    def answered(self) -> bool:
+        """Whether its result has come."""
+        answer = self.answer
+        return answer.done() and not answer.cancelled() and answer.exception() is None
+
+    def acknowledge(self) -> None:
+        """Note that STS has the fragment."""
+        if not self.acknowledged.done():
+            self.acknowledged.set_result(None)
+
+    def finish(self, result: FragmentProcessed) -> None:
+        """Hand the result to whoever waits."""
+        self.acknowledge()
+        self.answer.set_result(result)
 
     def fail(self, error: Exception) -> None:
         """Tell whoever waits that nothing will come."""

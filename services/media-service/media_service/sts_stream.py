@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from media_service.logs import get_logger
+from media_service.report import StsReport, StsState
+from media_service.sts_circuit import make_circuit
 from media_service.sts_errors import (
+    StsCircuitOpenError,
     StsFailedError,
     StsTimeoutError,
     StsUnavailableError,
 )
 from media_service.sts_exchange import Exchange, Fragment, fragment_id_of, uuid_of
+from media_service.sts_inflight import Inflight
+from media_service.sts_pace import Pace
+from media_service.sts_results import Results
 from services.contracts import (
     Backpressure,
     ErrorCode,
@@ -32,58 +39,75 @@ from services.contracts import (
 
 if TYPE_CHECKING:
     from media_service.metrics import Metrics
+    from media_service.settings import Settings
 
 READY_TIMEOUT_S = 5.0
 ACK_TIMEOUT_S = 3.0
 """The next fragment waits this long for the last one's acknowledgement, so that order holds."""
 RETRY_S = 0.5
-PAUSE_S = 5.0
-SLOW_DOWN_S = 0.5
-"""What backpressure means where it recommends no delay of its own."""
+MAX_RETRY_S = 4.0
+"""A refused fragment that may be sent again waits so long, twice as long each time."""
 COMPLETE_TIMEOUT_S = 1.0
 """How long the server's last word is waited for: every result is there already."""
 _log = get_logger()
 
 
 class Wire(Protocol):
-    """What carries the events."""
+    """What carries the events; ``away`` while STS is known not to be there."""
 
-    connected: bool
+    away: bool
 
     async def emit(self, event: str, payload: WireModel) -> bool: ...  # noqa: D102
     def forget_stream(self, stream_id: str) -> None: ...  # noqa: D102
 
 
 class StsStream:
-    """A stream as STS knows it.
+    """A stream as STS knows it; ``report`` is its state as ``/v1/streams`` shows it.
 
-    While STS is away ``dub`` refuses at once, so that nothing waits for it.
+    While STS is away, or its circuit breaker is open, ``dub`` refuses at once, so that nothing
+    waits. Over a break of the connection that is mended at once nothing is given up: the session
+    is taken up again, and what STS owes an answer to is sent again.
     """
 
-    def __init__(self, stream_id: str, config: StreamConfig, wire: Wire, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        stream_id: str,
+        config: StreamConfig,
+        wire: Wire,
+        *,
+        settings: Settings,
+        metrics: Metrics,
+        next_sequence: int = 0,
+    ) -> None:
         self.stream_id = stream_id
+        self.report = StsReport()
         self._config = config
         self._wire = wire
         self._metrics = metrics
+        self._pace = Pace()
         self._session_id: str | None = None
-        self._next_sequence = 0
-        self._max_inflight: int | None = None
+        self._numbers: set[int] = set()
+        self._next_number = next_sequence
+        self._room: int | None = None
         self._init_at = 0.0
         self._refusal: ErrorEvent | None = None
-        self._held_until = 0.0
-        self._exchanges: dict[UUID, Exchange] = {}
+        self._inflight = Inflight()
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._closing = False
         self._completed = asyncio.Event()
+        self._breaker = make_circuit(
+            stream_id, self.report, settings=settings, metrics=metrics, woken=self._wake.set
+        )
+        self._results = Results(stream_id, self._inflight, self._breaker, wire, metrics)
 
     async def attach(self) -> None:
-        """Open the stream, or resume it, on a new connection."""
+        """Open the stream, or take its session up again, on a new connection."""
         if self._closing:
             return
-        self._max_inflight = None
-        self._held_until = 0.0
+        self._room = None
         self._init_at = time.monotonic()
+        self._tell("opening")
         await self._wire.emit(
             "stream:init",
             StreamInit(
@@ -91,18 +115,25 @@ class StsStream:
                 worker_id=f"media-service/{self.stream_id}",
                 config=self._config,
                 session_id=self._session_id,
-                next_sequence=self._next_sequence,
+                next_sequence=min(self._numbers, default=self._next_number),
             ),
         )
 
-    def detach(self) -> None:
-        """Give back, undubbed, all that is with STS: the connection is lost."""
-        self._max_inflight = None
-        for exchange in self._exchanges.values():
-            exchange.fail(StsUnavailableError("STS went away"))
+    def suspend(self) -> None:
+        """Hold everything: the connection is lost, and may be back in a moment."""
+        self._room = None
+        self._tell("opening")
         self._wake.set()
         # What was asked on the lost connection is not answered any more.
         self._completed.set()
+
+    def detach(self) -> None:
+        """Give back, undubbed, all that is with STS: it is away."""
+        self.suspend()
+        self._tell("away")
+        for exchange in self._inflight.unanswered:
+            exchange.fail(StsUnavailableError("STS went away"))
+        self._breaker.reset()
 
     async def dub(
         self,
@@ -114,29 +145,35 @@ class StsStream:
     ) -> FragmentProcessed:
         """Have one fragment dubbed; calls must be made in the order of their numbers.
 
-        ``sent`` is called at each sending, ``acked`` at the acknowledgement. Raises
-        ``StsUnavailableError``, ``StsTimeoutError`` or ``StsFailedError``.
+        ``sent`` is called at each sending, ``acked`` at each acknowledgement. Raises
+        ``StsUnavailableError``, ``StsCircuitOpenError``, ``StsTimeoutError`` or ``StsFailedError``.
         """
+        self._numbers.add(fragment.number)
         try:
             async with asyncio.timeout(within_s):
                 async with self._turn:
-                    exchange = await self._hand_over(fragment, sent, acked)
+                    exchange = await self._hand_over(Exchange.begin(fragment, sent, acked))
                 return await exchange.answer
         except TimeoutError:
+            if self._inflight.of(fragment.fragment_id) is not None:
+                self._breaker.timed_out(fragment.fragment_id)
             raise StsTimeoutError(f"no result within {within_s:.1f} s") from None
         finally:
             self._forget(fragment)
+            self._breaker.withdrawn(fragment.fragment_id)
+            self._numbers.discard(fragment.number)
+            self._next_number = max(self._next_number, fragment.number + 1)
 
     async def applied(self, fragment_id: UUID) -> None:
         """Tell STS that its result is in the output."""
-        await self._acknowledge(fragment_id, "applied")
+        await self._results.acknowledge(fragment_id, "applied")
 
     async def close(self) -> None:
         """End the stream with STS and see its last word, for ``COMPLETE_TIMEOUT_S`` at most."""
         self._closing = True
         self._completed.clear()
         try:
-            if self._max_inflight is not None and await self._wire.emit(
+            if self._room is not None and await self._wire.emit(
                 "stream:end", StreamControl(stream_id=self.stream_id)
             ):
                 async with asyncio.timeout(COMPLETE_TIMEOUT_S):
@@ -144,39 +181,24 @@ class StsStream:
         except TimeoutError:
             _log.warning("sts_stream_not_completed", stream_id=self.stream_id)
         finally:
+            self._tell("closed")
             self._wire.forget_stream(self.stream_id)
 
     def owns(self, event: WireModel) -> bool:
         """Whether an event without a stream_id is about a fragment of this stream."""
-        return fragment_id_of(event) in self._exchanges
+        return self._inflight.of(fragment_id_of(event)) is not None
 
     def refuse(self, fragment_id: object) -> None:
         """Fail a fragment whose result broke the contract: no better one will come."""
-        exchange = self._exchanges.get(uuid_of(fragment_id) or UUID(int=0))
-        if exchange is not None:
-            exchange.fail(
-                StsFailedError("INVALID_RESULT", "it breaks the contract", retryable=False)
-            )
+        self._results.refuse(uuid_of(fragment_id))
 
     async def take(self, event: WireModel) -> None:
         """Take an event of this stream."""
         match event:
             case StreamReady():
-                self._session_id = event.session_id
-                self._max_inflight = event.max_inflight
-                self._refusal = None
-                _log.info(
-                    "sts_stream_ready",
-                    stream_id=self.stream_id,
-                    session_id=event.session_id,
-                    resumed=event.resumed,
-                    max_inflight=event.max_inflight,
-                    capabilities=event.capabilities.wire(),
-                )
-            case FragmentAck():
-                self._take_ack(event)
-            case FragmentProcessed():
-                await self._take_result(event)
+                await self._begin_session(event)
+            case FragmentAck() | FragmentProcessed():
+                await self._results.take(event)
             case Backpressure():
                 self._take_backpressure(event)
             case StreamComplete():
@@ -186,19 +208,14 @@ class StsStream:
                 await self._take_error(event)
         self._wake.set()
 
-    async def _hand_over(
-        self, fragment: Fragment, sent: Callable[[], None], acked: Callable[[], None]
-    ) -> Exchange:
-        data = fragment.data(self.stream_id)
-        counter = self._metrics.fragments_sent
+    async def _hand_over(self, exchange: Exchange) -> Exchange:
+        """Send a fragment until STS has it; return the exchange that is under way then."""
+        retry_s = RETRY_S
         while True:
-            await self._until_free()
-            exchange = self._begin(fragment, acked)
-            if not await self._wire.emit("fragment:data", data):
-                raise StsUnavailableError("STS is not connected")
-            sent()
-            counter.inc()
-            counter = self._metrics.fragments_resent
+            await self._until_free(exchange.fragment)
+            self._inflight.add(exchange)
+            self._metrics.inflight.inc()
+            await self._send(exchange)
             try:
                 await asyncio.wait([exchange.acknowledged], timeout=ACK_TIMEOUT_S)
                 if exchange.acknowledged.done():
@@ -207,132 +224,139 @@ class StsStream:
                     _log.warning(
                         "fragment_unacknowledged",
                         stream_id=self.stream_id,
-                        fragment_id=str(fragment.fragment_id),
+                        fragment_id=str(exchange.fragment.fragment_id),
                         waited_s=ACK_TIMEOUT_S,
                     )
             except StsFailedError as error:
                 if not error.retryable:
                     raise
-                self._forget(fragment)
-                await asyncio.sleep(RETRY_S)
+                self._forget(exchange.fragment)
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, MAX_RETRY_S)
+                exchange = exchange.again()
             else:
-                self._next_sequence = fragment.number + 1
                 return exchange
 
-    async def _until_free(self) -> None:
+    async def _until_free(self, fragment: Fragment) -> None:
         """Wait until the stream is ready, not held back, and has a place in flight."""
+        ready_at: float | None = None
         while True:
-            if not self._wire.connected:
-                raise StsUnavailableError("STS is not connected")
-            if self._refusal is not None:
-                raise StsFailedError(self._refusal.code, self._refusal.message, retryable=False)
+            self._refuse_hopeless(fragment)
             now = time.monotonic()
-            if self._max_inflight is None and now > self._init_at + READY_TIMEOUT_S:
+            if self._room is None and now >= self._init_at + READY_TIMEOUT_S:
                 await self.attach()
-            room = self._max_inflight is not None and len(self._exchanges) < self._max_inflight
-            if room and now >= self._held_until:
-                return
+            hold_s = math.inf
+            if self._room is not None and len(self._inflight) < self._room:
+                ready_at = now if ready_at is None else ready_at
+                hold_s = self._pace.hold_s(now=now, ready_at=ready_at)
+                if hold_s == 0:
+                    return
+            else:
+                ready_at = None
             self._wake.clear()
-            await _wait(
-                self._wake,
-                max(0.05, min(READY_TIMEOUT_S, self._held_until - now))
-                if self._held_until > now
-                else READY_TIMEOUT_S,
-            )
+            await _wait(self._wake, min(hold_s, READY_TIMEOUT_S))
+            if ready_at is not None:
+                self._metrics.backpressure_held.inc(time.monotonic() - now)
 
-    def _begin(self, fragment: Fragment, acked: Callable[[], None]) -> Exchange:
-        exchange = Exchange.begin(fragment, acked)
-        self._exchanges[fragment.fragment_id] = exchange
-        self._metrics.inflight.inc()
-        return exchange
+    def _refuse_hopeless(self, fragment: Fragment) -> None:
+        if self._wire.away:
+            raise StsUnavailableError("STS is not connected")
+        if self._refusal is not None:
+            raise StsFailedError(self._refusal.code, self._refusal.message, retryable=False)
+        if not self._breaker.admits(fragment.fragment_id):
+            raise StsCircuitOpenError("STS was too slow for too many fragments in a row")
+
+    async def _send(self, exchange: Exchange) -> None:
+        """Send a fragment; without a connection it goes with the others on the next one."""
+        if not await self._wire.emit("fragment:data", exchange.fragment.data(self.stream_id)):
+            return
+        first = exchange.sent_at is None
+        (self._metrics.fragments_sent if first else self._metrics.fragments_resent).inc()
+        exchange.sent_at = time.monotonic() if first else exchange.sent_at
+        exchange.sent()
 
     def _forget(self, fragment: Fragment) -> None:
-        if self._exchanges.pop(fragment.fragment_id, None) is not None:
+        if self._inflight.remove(fragment) is not None:
             self._metrics.inflight.dec()
             self._wake.set()
 
-    def _take_ack(self, ack: FragmentAck) -> None:
-        exchange = self._exchanges.get(ack.fragment_id)
-        if exchange is None:
-            return
-        exchange.acked()
-        if not exchange.acknowledged.done():
-            exchange.acknowledged.set_result(None)
-
-    async def _take_result(self, result: FragmentProcessed) -> None:
-        exchange = self._exchanges.get(result.fragment_id)
-        if exchange is None or exchange.answer.done():
-            self._metrics.results_late.inc()
-            _log.warning(
-                "fragment_late",
-                stream_id=self.stream_id,
-                fragment_id=str(result.fragment_id),
-                sequence_number=result.sequence_number,
-            )
-            return
-        if result.sequence_number != exchange.fragment.number:
-            self._metrics.wire_violations.inc()
-            _log.error(
-                "fragment_mismatched",
-                stream_id=self.stream_id,
-                fragment_id=str(result.fragment_id),
-                expected=exchange.fragment.number,
-                sequence_number=result.sequence_number,
-            )
-            self.refuse(result.fragment_id)
-            return
-        self._metrics.processing_seconds.observe(time.monotonic() - exchange.sent_at)
-        self._metrics.fragments_processed.labels(result.status).inc()
-        if not exchange.acknowledged.done():
-            exchange.acknowledged.set_result(None)
-        exchange.answer.set_result(result)
-        await self._acknowledge(result.fragment_id, "received")
+    async def _begin_session(self, ready: StreamReady) -> None:
+        self._session_id = self.report.session_id = ready.session_id
+        self._refusal = None
+        self._pace.clear()
+        self.report.backpressure = "none"
+        owed = self._inflight.unanswered
+        _log.info(
+            "sts_stream_ready",
+            stream_id=self.stream_id,
+            session_id=ready.session_id,
+            resumed=ready.resumed,
+            next_sequence=ready.next_sequence,
+            sent_again=[exchange.fragment.number for exchange in owed],
+            max_inflight=ready.max_inflight,
+            capabilities=ready.capabilities.wire(),
+        )
+        if ready.resumed:
+            self._metrics.sts_sessions_resumed.inc()
+            self.report.resumed += 1
+        # Before anything new may go, and lowest number first: order holds over the break too.
+        for exchange in owed:
+            await self._send(exchange)
+        self._room = ready.max_inflight
+        self._tell("ready")
 
     def _take_backpressure(self, event: Backpressure) -> None:
-        delay_ms = event.recommended_delay_ms
-        defaults_s = {"none": 0.0, "slow_down": SLOW_DOWN_S, "pause": PAUSE_S}
-        delay_s = defaults_s[event.action] if delay_ms is None else delay_ms / 1000
-        self._held_until = 0.0 if event.action == "none" else time.monotonic() + delay_s
+        self._pace.take(event, now=time.monotonic())
+        self.report.backpressure = event.action
+        self._metrics.backpressure.labels(event.action).inc()
         _log.warning(
             "sts_backpressure",
             stream_id=self.stream_id,
             action=event.action,
             severity=event.severity,
-            delay_s=delay_s,
+            delay_ms=event.recommended_delay_ms,
+            queue_depth=event.queue_depth,
         )
 
     async def _take_error(self, error: ErrorEvent) -> None:
-        _log.error(
+        warning = error.severity is Severity.WARNING
+        (_log.warning if warning else _log.error)(
             "sts_error",
             stream_id=self.stream_id,
             fragment_id=error.fragment_id,
             code=error.code,
             message=error.message,
         )
-        lost = error.code is ErrorCode.STREAM_NOT_FOUND
-        exchange = self._exchanges.get(fragment_id_of(error) or UUID(int=0))
-        if exchange is not None:
-            exchange.fail(
-                StsFailedError(error.code, error.message, retryable=error.retryable or lost)
-            )
-        elif self._max_inflight is None and not lost and error.severity is not Severity.WARNING:
-            # The answer to stream:init: asked again later where that may help, else final.
+        if warning:
+            # It ends nothing: the fragment it names is still being dubbed.
+            return
+        exchange = self._inflight.of(fragment_id_of(error))
+        if error.code is ErrorCode.STREAM_NOT_FOUND:
+            await self._open_anew()
+        elif exchange is not None:
+            exchange.fail(StsFailedError(error.code, error.message, retryable=error.retryable))
+        elif error.fragment_id is None and (self._room is None or error.severity is Severity.FATAL):
+            # The answer to stream:init, or the session's end: asked again later where that may
+            # help, else final.
+            self._room = None
             self._refusal = None if error.retryable else error
-        if lost and self._session_id is not None:
-            self._session_id = None
+            self._tell("opening" if error.retryable else "refused")
+
+    async def _open_anew(self) -> None:
+        """Open the stream once more: STS has forgotten it."""
+        if self._room is None:
+            # It is being opened already.
+            return
+        self._session_id = None
+        self._room = None
+        init_at = self._init_at
+        # An STS that forgets it each time is not asked without a pause.
+        await asyncio.sleep(max(0.0, init_at + RETRY_S - time.monotonic()))
+        if self._init_at == init_at:
             await self.attach()
 
-    async def _acknowledge(self, fragment_id: UUID, status: str) -> None:
-        await self._wire.emit(
-            "fragment:ack",
-            FragmentAck.model_validate(
-                {"fragment_id": fragment_id, "status": status, "timestamp": _now_ms()}
-            ),
-        )
-
-
-def _now_ms() -> int:
-    return round(1000 * time.time())
+    def _tell(self, state: StsState) -> None:
+        self.report.state = state
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
