@@ -13,7 +13,7 @@ ARGS    ?=
 RUNS    ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test p1 up down images fixtures models engines pull-models config bench mutants soak clean
+.PHONY: help e2e test p1 up down images fixtures models engines pull-models config trace verbatim bench mutants soak clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,13 @@ pull-models: $(READY) ## Fetch the full models for STS_PROFILE=neural, or take F
 
 config: $(READY) ## Print every environment variable, its value and its meaning
 	@$(PY) -m environment config
+
+trace: $(READY) ## Print what proves each requirement, and the results of the last `make e2e`
+	@$(PY) -m environment trace $(ARGS)
+
+verbatim: $(READY) ## Hold the features against the specifications: SPECS=<folder>
+	@test -n "$(SPECS)" || { echo "Which specifications? make verbatim SPECS=<folder>" >&2; exit 2; }
+	@$(PY) -m environment verbatim "$(SPECS)"
 
 bench: $(READY) ## Measure the system and print the table of bounds
 	@$(PY) -m environment setup

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 import requests
@@ -14,7 +15,10 @@ from docker.errors import APIError, DockerException
 from environment import commands
 from environment.console import Progress
 from environment.errors import HarnessError
+from environment.settings import REPO_ROOT
+from environment.specification.commands import print_trace, print_verbatim
 
+RESULTS = REPO_ROOT / "artifacts" / "results" / "behave"
 EXIT_CANNOT = 2
 EXIT_INTERRUPTED = 130
 
@@ -65,6 +69,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     many = add("soak", "run the suite many times, and print how often it passed; options of behave")
     many.add_argument("--runs", type=int, default=10, help="how many times (default: 10)")
+    table = add("trace", "print which scenarios prove each requirement, and their last results")
+    table.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="FOLDER",
+        help="JUnit files of the run to look at (default: those of the last `make e2e`)",
+    )
+    words = add("verbatim", "hold the features word for word against the specifications")
+    words.add_argument(
+        "specs", type=Path, metavar="FOLDER", help="where the specifications lie, at any depth"
+    )
     add("clean", "remove containers, images, wheels, evidence and caches")
     return parser
 
@@ -87,6 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "engines": lambda: commands.engines(progress, arguments.profile, further),
         "pull-models": lambda: commands.pull(progress, arguments.brought),
         "soak": lambda: commands.soak(progress, arguments.runs, further),
+        "trace": lambda: print_trace(arguments.results),
+        "verbatim": lambda: print_verbatim(arguments.specs),
         "clean": lambda: commands.clean(progress),
     }
     try:

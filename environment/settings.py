@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,19 @@ from environment.errors import SettingsInvalid
 REPO_ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_NETWORK_NAME: Final = "e2e-dubbing-network"
 STS_ALIAS: Final = "sts-service"
+ENV_FILE: Final = "E2E_ENV_FILE"
 
+_HTTP: Final = ("http", "https")
+_RTMP: Final = ("rtmp", "rtmps")
+_RTSP: Final = ("rtsp", "rtsps")
 _NAME_PATTERN: Final = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+
+
+@dataclass(frozen=True)
+class Schemes:
+    """What a URL may begin with, for those who explain a variable."""
+
+    names: tuple[str, ...]
 
 
 def _checked_url(schemes: tuple[str, ...]) -> AfterValidator:
@@ -32,9 +44,9 @@ def _checked_url(schemes: tuple[str, ...]) -> AfterValidator:
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-HttpUrl = Annotated[str, _checked_url(("http", "https"))]
-RtmpUrl = Annotated[str, _checked_url(("rtmp", "rtmps"))]
-RtspUrl = Annotated[str, _checked_url(("rtsp", "rtsps"))]
+HttpUrl = Annotated[str, _checked_url(_HTTP), Schemes(_HTTP)]
+RtmpUrl = Annotated[str, _checked_url(_RTMP), Schemes(_RTMP)]
+RtspUrl = Annotated[str, _checked_url(_RTSP), Schemes(_RTSP)]
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Variable:
 
 
 class Settings(BaseSettings):
-    """The suite's configuration: process environment first, then `.env` at the repository root.
+    """The suite's configuration: process environment first, then the file E2E_ENV_FILE, `.env`.
 
     Field names are the variables' names in lower case. Read it through `load_settings`, which
     turns a bad value into one line.
@@ -59,6 +71,9 @@ class Settings(BaseSettings):
     )
 
     # the harness
+    e2e_env_file: str = Field(
+        ".env", min_length=1, description="file of further variables, from the repository's root"
+    )
     e2e_network_name: str = Field(
         DEFAULT_NETWORK_NAME, pattern=_NAME_PATTERN, description="name of the bridge network"
     )
@@ -123,9 +138,9 @@ class Settings(BaseSettings):
         "/data/segments", pattern="^/", description="where segments will be kept; no effect yet"
     )
     metrics_enabled: bool = Field(True, description="media-service serves /metrics")
-    segment_duration_s: float = Field(6.0, ge=1, le=60, description="length of a segment")
+    segment_duration_s: float = Field(6.0, ge=1, le=54, description="length of a segment")
     fragment_timeout_s: float = Field(
-        30.0, gt=0, description="from the cut of a segment to its original audio going out"
+        30.0, gt=0, le=300, description="from the cut of a segment to its original audio going out"
     )
     sts_reconnect_attempts: int = Field(5, ge=0, description="attempts before the policy applies")
     sts_reconnect_base_s: float = Field(2.0, gt=0, description="first pause between attempts")
@@ -136,8 +151,12 @@ class Settings(BaseSettings):
         10.0, ge=0, description="how long a stream may be away and go on; no effect yet"
     )
     ingest_protocol: Literal["rtmp", "rtsp"] = Field("rtmp", description="how streams are read")
-    source_language: str = Field("en", min_length=2, description="language spoken in the input")
-    target_language: str = Field("es", min_length=2, description="language of the dub")
+    source_language: str = Field(
+        "en", min_length=2, max_length=8, description="language spoken in the input"
+    )
+    target_language: str = Field(
+        "es", min_length=2, max_length=8, description="language of the dub"
+    )
 
     # sts-service
     sts_profile: Literal["pocket", "embedded", "neural"] = Field(
@@ -226,13 +245,27 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     Raises:
         SettingsInvalid: one line that names each bad variable, its value and what is wrong.
     """
+    given = {**_named_file(), **dict(overrides or {})}
     try:
-        return Settings(**dict(overrides or {}))
+        return Settings(**given)
     except ValidationError as error:
         raise SettingsInvalid(
             "; ".join(_explained(dict(e)) for e in error.errors()) + ".",
             remedy="correct it in the environment or in .env; `make config` lists every variable.",
         ) from None
+
+
+def _named_file() -> dict[str, Any]:
+    """The file of variables as pydantic takes it, where another than `.env` is named."""
+    name = os.environ.get(ENV_FILE)
+    if not name:
+        return {}
+    if not (REPO_ROOT / name).is_file():
+        raise SettingsInvalid(
+            f"{ENV_FILE}={name!r} is not valid: there is no such file.",
+            remedy="name one from the repository's root, or by its whole path.",
+        )
+    return {"_env_file": REPO_ROOT / name}
 
 
 def _explained(error: dict[str, Any]) -> str:

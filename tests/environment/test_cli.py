@@ -12,7 +12,7 @@ from environment.errors import EngineUnavailable
 
 COMMANDS = (
     *("setup", "images", "up", "down", "config", "fixtures"),
-    *("models", "engines", "pull-models", "soak", "clean"),
+    *("models", "engines", "pull-models", "soak", "trace", "verbatim", "clean"),
 )
 
 

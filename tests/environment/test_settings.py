@@ -42,6 +42,20 @@ def test_the_environment_wins_over_the_file(
     assert (settings.sts_port, settings.media_service_port) == (3002, 8081)
 
 
+def test_another_file_is_read_in_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STS_PORT=3001\n")
+    (tmp_path / "ci.env").write_text("MEDIA_SERVICE_PORT=8082\n")
+    monkeypatch.setenv("E2E_ENV_FILE", str(tmp_path / "ci.env"))
+    settings = load_settings()
+    assert (settings.sts_port, settings.media_service_port) == (3000, 8082)
+
+
+def test_a_file_that_is_named_and_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("E2E_ENV_FILE", "nobody.env")
+    with pytest.raises(SettingsInvalid, match=r"E2E_ENV_FILE='nobody\.env'.*Remedy: "):
+        load_settings()
+
+
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDIAMTX_RTMP_PORT", "")
     assert load_settings().mediamtx_rtmp_port == 1935
