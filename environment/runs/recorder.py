@@ -85,6 +85,24 @@ def fetch_recording(
     return target
 
 
+def fetch_recordings(
+    stack: Topology, path: str, folder: Path, *, timeout_s: float = 30.0
+) -> tuple[Path, ...]:
+    """Copy every recording of ``path`` into ``folder``, one for each publication, the oldest first.
+
+    Waits as ``fetch_recording`` does for the newest. Raises ``WaitTimeout`` likewise.
+    """
+    fetch_recording(stack, path, folder / "newest", timeout_s=timeout_s).unlink()
+    written = []
+    # Their names are their times, to the microsecond.
+    found = sorted(recordings_in(_archive(stack.media_server, path)), key=lambda r: r.name)
+    for number, recording in enumerate(found):
+        name = f"{path.replace('/', '-')}-{number}{PurePosixPath(recording.name).suffix}"
+        (folder / name).write_bytes(recording.content)
+        written.append(folder / name)
+    return tuple(written)
+
+
 def is_recorded(stack: Topology, path: str) -> bool:
     """Whether anything was ever recorded of ``path``."""
     try:

@@ -1,0 +1,99 @@
+"""What became of each segment of a source in an output: dubbed, its own sound, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+
+from environment.measuring.correlation import Match, find_near
+from environment.measuring.fingerprint import Verdict, compare
+from environment.measuring.picture_map import PictureMap, map_pictures
+from environment.measuring.sound import Samples
+from environment.measuring.takes import RATE_HZ, Take
+
+Heard = Literal["dubbed", "original", "silent", "other", "absent"]
+
+NEAR_S: Final = 0.4
+"""A sound that is further than this from its picture is not the segment's any more."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment of the source: where it lies there, and its dub, mono at 48 kHz, if it has one."""
+
+    number: int
+    start_s: float
+    duration_s: float
+    dub: Samples | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What the output has in a segment's place.
+
+    ``heard``: ``dubbed`` and ``original`` are waveforms that were found there, ``silent`` is a
+    place without sound in source and output, ``other`` sound that is neither, ``absent`` no
+    picture of it at all. ``at_s`` is when its first picture is shown; ``skew_ms`` how late the
+    sound is against the picture; ``score`` how surely it was found (1: the same waveform).
+    """
+
+    number: int
+    heard: Heard
+    at_s: float | None = None
+    skew_ms: float | None = None
+    score: float = 0.0
+    against_source: Verdict | None = None
+
+    def __str__(self) -> str:
+        skew = "" if self.skew_ms is None else f" {self.skew_ms:+.1f} ms"
+        return f"segment {self.number} {self.heard}{skew} ({self.score:.2f})"
+
+
+def tell_fates(source: Take, output: Take, parts: Sequence[Part]) -> tuple[Fate, ...]:
+    """Look each part up in the output: by its pictures where, by its sound what is heard there.
+
+    Raises ``PictureUnmappable`` where the output's pictures are not the source's.
+    """
+    pictures = map_pictures(source.pictures, output.pictures)
+    return tuple(_fate(source, output, pictures, part) for part in parts)
+
+
+def _fate(source: Take, output: Take, pictures: PictureMap, part: Part) -> Fate:
+    shown_s = pictures.output_time(part.start_s, part.start_s + part.duration_s)
+    if shown_s is None:
+        return Fate(part.number, "absent")
+    original = source.audio.cut(part.start_s, part.duration_s)
+    there = output.audio.cut(shown_s, part.duration_s)
+    verdict = compare(original, there, RATE_HZ)
+    found = _match(original, output, shown_s)
+    dub = None if part.dub is None else _match(part.dub, output, shown_s)
+    best: Match | None = max(
+        (match for match in (found, dub) if match is not None), key=_score, default=None
+    )
+    if best is None or not best.found:
+        heard: Heard = "silent" if _is_silent(there) and best is None else "other"
+        return Fate(part.number, heard, shown_s, None, _score(best), verdict)
+    return Fate(
+        part.number,
+        "original" if best is found else "dubbed",
+        shown_s,
+        1000 * (output.audio.start_s + best.offset_s - shown_s),
+        best.score,
+        verdict,
+    )
+
+
+def _match(sound: Samples, output: Take, shown_s: float) -> Match | None:
+    place_s = shown_s - output.audio.start_s
+    return find_near(sound, output.audio.samples, RATE_HZ, place_s, NEAR_S)
+
+
+def _score(match: Match | None) -> float:
+    return 0.0 if match is None else match.score
+
+
+def _is_silent(samples: Samples) -> bool:
+    return float(np.max(np.abs(samples), initial=0.0)) < 1e-3

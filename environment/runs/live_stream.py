@@ -1,0 +1,171 @@
+"""A stream on the air and what is seen of it from beside, while a scenario breaks things."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import requests
+
+from environment.errors import HarnessError
+from environment.runs.output_watch import OutputWatch
+from environment.runs.publisher import Publication
+from environment.runs.run import longest_standstill_s
+from environment.runs.stream_log import StreamLog
+from environment.waiting import NotYet, wait_for
+
+if TYPE_CHECKING:
+    from environment.session import Session
+    from environment.stack.topology import Topology
+
+Report = dict[str, Any]
+"""A stream's report, as /v1/streams of media-service has it."""
+
+POLL_S: Final = 0.2
+_TIMEOUT_S: Final = 2.0
+_ENDED: Final = frozenset({"finished", "failed"})
+_MAX_CHANGES: Final = 1000
+
+
+@dataclass(frozen=True)
+class Change:
+    """What media-service's /health said newly of its peers; None where it did not answer."""
+
+    at: float
+    sts_connected: bool | None
+    media_server_reachable: bool | None
+
+
+class LiveStream:
+    """Follows one published path until it is closed; a context manager, with a thread of its own.
+
+    ``reports`` are the last that media-service said of each stream it made of the path, by
+    ``stream_id``: one, if it goes on as the same stream. What cannot be asked because somebody is
+    away is asked again.
+    """
+
+    def __init__(self, session: Session, publication: Publication) -> None:
+        self.publication = publication
+        self.path_in = publication.path
+        self.path_out = f"{publication.path.removesuffix('/in')}/out"
+        self.began_at = time.time()
+        self.reports: dict[str, Report] = {}
+        self.changes: list[Change] = []
+        self._stack: Topology = session.stack()
+        self._timeout = session.settings.timeout
+        self._log = StreamLog(session.store.log)
+        self._watch = OutputWatch(self.path_out, self._stack.media_server.path)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="live stream", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join(4 * _TIMEOUT_S)
+
+    @property
+    def report(self) -> Report:
+        """The last report of the newest stream. Raises ``HarnessError`` before there is one."""
+        if not self.reports:
+            raise HarnessError(f"media-service has not reported {self.path_in}.")
+        return list(self.reports.values())[-1]
+
+    @property
+    def segments(self) -> list[Report]:
+        """The segments of the last report, by number; none before there is one."""
+        found = self.report["segments"] if self.reports else []
+        return sorted(found, key=lambda segment: int(segment["number"]))
+
+    @property
+    def longest_silence_s(self) -> float:
+        """The longest time without a byte of output, between its first and its last."""
+        return longest_standstill_s(self._watch.samples)
+
+    @property
+    def output_bytes(self) -> tuple[tuple[float, int], ...]:
+        """What the media server had received of the output, and when that was read."""
+        return tuple(self._watch.samples)
+
+    def wait_segments(
+        self, what: str, count: int, wanted: Callable[[Report], bool], *, timeout_s: float
+    ) -> list[Report]:
+        """Wait until ``count`` segments are as ``wanted``; return those, by number.
+
+        ``timeout_s`` is a deadline before E2E_TIMEOUT_MULTIPLIER. Raises ``WaitTimeout`` with
+        what became of the segments, ``HarnessError`` if the stream ends before.
+        """
+
+        def probe() -> list[Report]:
+            found = [segment for segment in self.segments if wanted(segment)]
+            if len(found) >= count:
+                return found
+            if self.reports and self.report["state"] in _ENDED:
+                error = self.report["error"]
+                raise HarnessError(f"{self.path_in} is {self.report['state']} already: {error}")
+            raise NotYet(self.outcomes())
+
+        return wait_for(
+            f"{count} segments of {self.path_in} {what}",
+            probe,
+            timeout_s=self._timeout(timeout_s),
+        )
+
+    def wait_ended(self, *, timeout_s: float) -> Report:
+        """Wait until its newest stream is finished or failed; return the report."""
+
+        def probe() -> Report:
+            if not self.reports or self.report["state"] not in _ENDED:
+                raise NotYet(self.outcomes())
+            return self.report
+
+        return wait_for(f"{self.path_in} to be finished", probe, timeout_s=self._timeout(timeout_s))
+
+    def outcomes(self) -> str:
+        """Say in a line what became of each segment, for an error's reader."""
+        state = self.report["state"] if self.reports else "not reported"
+        said = ", ".join(
+            f"{s['number']} {s['outcome']}{'/' + s['reason'] if s['reason'] else ''}"
+            for s in self.segments
+        )
+        return f"{state}: {said or 'no segment'}"
+
+    def _follow(self) -> None:
+        while not self._ended.wait(POLL_S):
+            self._look_at_service()
+            try:
+                self._watch.look()
+            except NotYet:
+                # The media server is away: that is what the scenario is about.
+                continue
+
+    def _look_at_service(self) -> None:
+        service = self._stack.media_service
+        try:
+            health = service.get("/health", timeout_s=_TIMEOUT_S)
+            streams = service.get("/v1/streams", timeout_s=_TIMEOUT_S)["streams"]
+        except (requests.RequestException, HarnessError):
+            self._note(None, None)
+            return
+        self._note(health["sts"]["connected"], health["media_server"]["reachable"])
+        for report in streams:
+            if report["path_in"] == self.path_in:
+                self.reports[report["stream_id"]] = report
+                self._log.follow(report)
+
+    def _note(self, sts: bool | None, media_server: bool | None) -> None:
+        last = self.changes[-1] if self.changes else None
+        if last is None or (last.sts_connected, last.media_server_reachable) != (sts, media_server):
+            self.changes.append(Change(time.time(), sts, media_server))
+            del self.changes[:-_MAX_CHANGES]
