@@ -33,8 +33,14 @@ class Running:
         assert self.server.rtmp_address is not None
         return self.server.rtmp_address
 
-    def url(self, path: str) -> str:
-        return f"rtmp://{self.rtmp}/{path}"
+    @property
+    def rtsp(self) -> Address:
+        assert self.server.rtsp_address is not None
+        return self.server.rtsp_address
+
+    def url(self, path: str, protocol: str = "rtmp") -> str:
+        address = self.rtmp if protocol == "rtmp" else self.rtsp
+        return f"{protocol}://{address}/{path}"
 
     async def get(self, call: str, **options: Any) -> tuple[int, Any]:
         url = f"http://{self.server.api_address}{call}"
@@ -102,6 +108,7 @@ def config(tmp_path: Path) -> Config:
         api=True,
         api_address=Address("127.0.0.1", 0),
         rtmp_address=Address("127.0.0.1", 0),
+        rtsp_address=Address("127.0.0.1", 0),
         paths=(
             PathConfig("~^live/.+/(in|out)$", record=True, record_path=template),
             PathConfig("fixed/path", override_publisher=False),

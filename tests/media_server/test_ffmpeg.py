@@ -1,6 +1,7 @@
 """FFmpeg publishes and plays; what it published is what is played and recorded."""
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
+from media_server import h264
 from tests.media_server.conftest import Running
 
 SOURCE_FOLDER = Path(__file__).parents[2] / "services/mediamtx/offline"
@@ -86,6 +89,61 @@ async def test_what_is_published_is_played_and_recorded(
     assert item["bytesReceived"] == item["inboundBytes"] > 0
 
 
+RTSP = ("-rtsp_transport", "tcp")
+
+
+@pytest.mark.parametrize("played_over", ["rtmp", "rtsp"])
+@pytest.mark.parametrize("published_over", ["rtmp", "rtsp"])
+async def test_either_protocol_plays_and_records_what_the_other_published(
+    running: Running, clip: Path, tmp_path: Path, published_over: str, played_over: str
+) -> None:
+    target = running.url("live/a/in", published_over)
+    # One frame of sound a packet: ffmpeg forgets at the end what waits for its packet to fill.
+    form = (
+        ("-f", "rtsp", *RTSP, "-max_delay", "25000") if published_over == "rtsp" else ("-f", "flv")
+    )
+    looped = ("-re", "-stream_loop", "1", "-i", str(clip), "-c", "copy")
+    publishing = await _ffmpeg(*looped, *form, target)
+    item = await running.until_ready("live/a/in")
+    played = tmp_path / "played.flv"
+    options = ("-rtmp_live", "live") if played_over == "rtmp" else RTSP
+    source = running.url("live/a/in", played_over)
+    playing = await _ffmpeg(*options, "-i", source, "-c", "copy", str(played))
+    assert (await _finished(publishing))[0] == 0
+    assert (await _finished(playing))[0] == 0
+    await running.until_gone("live/a/in")
+
+    assert item["source"]["type"] == {"rtmp": "rtmpConn", "rtsp": "rtspSession"}[published_over]
+    assert item["tracks"] == ["H264", "MPEG-4 Audio"]
+    assert item["tracks2"][0]["codecProps"]["width"] == 320
+    (recording,) = running.recorded("live/a/in")
+    recorded, got = _slices(recording), _slices(played)
+    assert len(recorded) == 2 * FRAMES
+    assert [digest for _, digest in recorded] == [digest for _, digest in _slices(clip)] * 2
+    # A player that joins late misses the head and then nothing; each picture keeps its time.
+    assert 15 <= len(got) <= len(recorded)
+    assert [digest for _, digest in got] == [digest for _, digest in recorded[-len(got) :]]
+    away_ms = [
+        mine - theirs for (mine, _), (theirs, _) in zip(got, recorded[-len(got) :], strict=True)
+    ]
+    assert max(away_ms[1:]) - min(away_ms[1:]) <= 2
+
+
+def _slices(path: Path) -> list[tuple[int, str]]:
+    """Time in ms of each picture, and a hash of its slices: parameter sets may come and go."""
+    found = []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        for packet in container.demux(stream):
+            if packet.size and packet.pts is not None:
+                slices = b"".join(
+                    unit for unit in h264.units(bytes(packet)) if h264.unit_type(unit) in (1, 5)
+                )
+                time_ms = round(1000 * packet.pts * packet.time_base)
+                found.append((time_ms, hashlib.md5(slices, usedforsecurity=False).hexdigest()))
+    return found
+
+
 async def test_publishing_on_the_other_paths_is_not_recorded(running: Running, clip: Path) -> None:
     arguments = ("-i", str(clip), "-c", "copy", "-f", "flv", running.url("studio/one"))
     assert await _finished(await _ffmpeg(*arguments)) == (0, "")
@@ -146,6 +204,7 @@ def test_an_unusable_configuration_or_port_is_said_in_one_line(tmp_path: Path) -
         for content, said in [
             ("readTimeout: soon", "readTimeout: 'soon' is not a duration"),
             (f"rtmpAddress: 127.0.0.1:{port}", "address already in use"),
+            (f"rtmpAddress: 127.0.0.1:0\nrtspAddress: 127.0.0.1:{port}", "already in use"),
         ]:
             other = _start(tmp_path, content)
             output, _ = other.communicate(timeout=10)
@@ -161,6 +220,7 @@ def _server(folder: Path) -> tuple["subprocess.Popen[str]", int]:
         folder,
         f"""
         rtmpAddress: 127.0.0.1:0
+        rtspAddress: 127.0.0.1:0
         pathDefaults: {{recordPath: {folder}/recordings/%path/%s-%f, record: true}}
         paths: {{all_others: }}
         """,

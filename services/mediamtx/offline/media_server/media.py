@@ -44,6 +44,14 @@ class Track:
     properties: Mapping[str, int | str]
 
 
+@dataclass(frozen=True, slots=True)
+class AudioForm:
+    """What an AAC configuration says of the sound; 0 where it does not say it in its head."""
+
+    rate_hz: int
+    channels: int
+
+
 _H264, _AAC = 7, 10
 _VIDEO_CODECS = {2: "Sorenson H.263", 3: "Screen Video", 4: "VP6", 5: "VP6 with alpha", 12: "H265"}
 _AUDIO_CODECS = {
@@ -109,11 +117,9 @@ def declared_types(metadata: Mapping[str, Value]) -> frozenset[TagType]:
 def describe(header: MediaTag, metadata: Mapping[str, Value]) -> Track:
     """Return the track that a sequence header configures; the picture size is the metadata's."""
     if header.type is TagType.AUDIO:
-        config = header.body[2:]
-        rate_index = (config[0] & 0x07) << 1 | config[1] >> 7
-        rate_hz = _SAMPLE_RATES_HZ[rate_index] if rate_index < len(_SAMPLE_RATES_HZ) else 0
-        channels = config[1] >> 3 & 0x0F
-        return Track("MPEG-4 Audio", {"sampleRate": rate_hz, "channelCount": channels})
+        form = audio_form(header.body)
+        properties = {"sampleRate": form.rate_hz, "channelCount": form.channels}
+        return Track("MPEG-4 Audio", properties)
     profile, level = header.body[6], header.body[8]
     return Track(
         "H264",
@@ -124,6 +130,14 @@ def describe(header: MediaTag, metadata: Mapping[str, Value]) -> Track:
             "level": f"{level // 10}.{level % 10}" if level % 10 else str(level // 10),
         },
     )
+
+
+def audio_form(body: bytes) -> AudioForm:
+    """Read the body of an AAC sequence header (ISO/IEC 14496-3, 1.6.2.1)."""
+    config = body[2:]
+    rate_index = (config[0] & 0x07) << 1 | config[1] >> 7
+    rate_hz = _SAMPLE_RATES_HZ[rate_index] if rate_index < len(_SAMPLE_RATES_HZ) else 0
+    return AudioForm(rate_hz, config[1] >> 3 & 0x0F)
 
 
 def _whole_number(value: Value) -> int:

@@ -1,7 +1,7 @@
 """The table of paths, where publishers of any protocol meet readers of any protocol.
 
 A protocol takes part by implementing ``Publisher`` and ``Reader``: RTMP does so in
-``rtmp_session``; RTSP will do the same beside it, and nothing here changes for it.
+``rtmp_session``, RTSP in ``rtsp_session``.
 """
 
 import asyncio
@@ -75,6 +75,7 @@ class Publication:
         self._headers: dict[TagType, MediaTag] = {}
         self._last_timestamp_ms = 0
         self._first_media_s: float | None = None
+        self._zero_at_s: float | None = None
         # Each reader with whether it still waits for a keyframe.
         self._readers: dict[Reader, bool] = {}
 
@@ -86,12 +87,25 @@ class Publication:
     @property
     def tracks(self) -> tuple[Track, ...]:
         """The tracks that are known, video first."""
+        return tuple(describe(header, self._properties) for header in self.configurations)
+
+    @property
+    def configurations(self) -> tuple[MediaTag, ...]:
+        """The decoder configurations that are known, video first."""
         order = (TagType.VIDEO, TagType.AUDIO)
-        return tuple(
-            describe(self._headers[tag_type], self._properties)
-            for tag_type in order
-            if tag_type in self._headers
-        )
+        return tuple(self._headers[kind] for kind in order if kind in self._headers)
+
+    @property
+    def language(self) -> str:
+        """The language of the sound by the publisher's word; empty where it has not said."""
+        said = self._properties.get("language")
+        return said if isinstance(said, str) else ""
+
+    def sent_at_s(self, timestamp_ms: int) -> float:
+        """Return the time (Unix) that a timestamp stands for, counted from the first media's."""
+        if self._zero_at_s is None:
+            self._zero_at_s = time.time() - timestamp_ms / 1000
+        return self._zero_at_s + timestamp_ms / 1000
 
     def push_metadata(self, tag: MediaTag, properties: Mapping[str, Value]) -> None:
         """Take the publisher's ``onMetaData``: recorded, kept for readers that come later."""
@@ -110,6 +124,7 @@ class Publication:
             self._headers[tag.type] = tag
         elif self._first_media_s is None:
             self._first_media_s = time.monotonic()
+            self._zero_at_s = time.time() - tag.timestamp_ms / 1000
         if self.ready_at is None:
             self._become_ready()
         for reader, waits in list(self._readers.items()):

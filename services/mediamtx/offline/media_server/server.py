@@ -1,5 +1,6 @@
 """The whole server: its parts, started and stopped in the right order."""
 
+import asyncio
 from collections import Counter
 
 from media_server import NAME, VERSION
@@ -11,6 +12,7 @@ from media_server.log import LOGGER
 from media_server.paths import PathTable
 from media_server.recorder import Recorder
 from media_server.rtmp_session import RtmpSession
+from media_server.rtsp_session import RtspSession
 
 
 class MediaServer:
@@ -19,6 +21,7 @@ class MediaServer:
     def __init__(self, config: Config) -> None:
         self.refusals: Counter[Reason] = Counter()
         self.rtmp_address: Address | None = None
+        self.rtsp_address: Address | None = None
         self.api_address: Address | None = None
         self._config = config
         self._recorder = Recorder()
@@ -26,6 +29,11 @@ class MediaServer:
         self._rtmp = Listener(
             RtmpSession.protocol,
             lambda connection: RtmpSession(connection, config, self._paths),
+            self.refusals,
+        )
+        self._rtsp = Listener(
+            RtspSession.protocol,
+            lambda connection: RtspSession(connection, config, self._paths),
             self.refusals,
         )
         self._api = ControlApi(config, self._paths, self.refusals)
@@ -36,19 +44,19 @@ class MediaServer:
         Raises:
             OSError: an address cannot be listened on.
         """
-        LOGGER.info("%s %s: a stand-in for MediaMTX (RTMP, Control API, FLV)", NAME, VERSION)
+        served = "RTMP, RTSP over TCP, Control API, FLV"
+        LOGGER.info("%s %s: a stand-in for MediaMTX (%s)", NAME, VERSION, served)
         if self._config.rtmp:
             self.rtmp_address = await self._rtmp.start(self._config.rtmp_address)
         if self._config.rtsp:
-            # Its sessions will be publishers and readers of the same paths, behind a Listener.
-            LOGGER.warning("[RTSP] not served by this stand-in")
+            self.rtsp_address = await self._rtsp.start(self._config.rtsp_address)
         if self._config.api:
             self.api_address = await self._api.start(self._config.api_address)
 
     async def stop(self) -> None:
         """End every session, close every recording, close every listener; well under a second."""
         LOGGER.info("shutting down gracefully")
-        await self._rtmp.stop()
+        await asyncio.gather(self._rtmp.stop(), self._rtsp.stop())
         await self._paths.settle()
         await self._recorder.close()
         await self._api.stop()
