@@ -55,7 +55,7 @@ class FakeWorkers:
             self._turns.give(None)
 
     async def _in_hand(self, job: FragmentJob, limits: TimeLimits, taken: Taken) -> Outcome:
-        await taken()
+        taken()
         try:
             await asyncio.wait_for(self.gate.wait(), limits.fragment_s)
         except TimeoutError:

@@ -56,6 +56,18 @@ class Probe:
     async def say(self, event: str, payload: Any) -> None:
         await self.client.emit(event, payload.wire() if isinstance(payload, WireModel) else payload)
 
+    async def leave(self) -> None:
+        """Say goodbye; the library's own ``disconnect`` closes before that word is out."""
+        await self.client.eio.ws.send_str("41")
+
+    def vanish(self) -> None:
+        """Break the connection without a word, as a pulled cable or a killed process does."""
+        self.client.eio.ws._writer.transport.abort()
+
+    async def acknowledge(self, fragment_id: uuid.UUID, status: str = "received") -> None:
+        ack = {"fragment_id": str(fragment_id), "status": status, "timestamp": 1}
+        await self.client.emit("fragment:ack", ack)
+
     async def expect(
         self, kind: type[M], count: int = 1, *, where: Callable[[M], bool] = lambda _: True
     ) -> list[M]:

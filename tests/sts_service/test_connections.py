@@ -24,14 +24,14 @@ from tests.sts_service.sounds import level
 
 
 class TestConnections:
-    async def test_disconnecting_leaves_nothing_behind(
+    async def test_taking_leave_leaves_nothing_behind(
         self, opened: Probe, workers: FakeWorkers, service: Service
     ) -> None:
         workers.gate.clear()
         for sequence in range(8):
             await opened.say("fragment:data", fragment(sequence, level(0.1, 0.1)))
         await opened.expect(FragmentAck, 11)
-        await opened.client.disconnect()
+        await opened.leave()
         await until(lambda: metric(service, "sts_connections") == 0)
         workers.gate.set()
         names = ("sts_streams_active", "sts_queue_depth", "sts_inflight")
@@ -75,25 +75,6 @@ class TestConnections:
         await probe.client.disconnect()
         await service.stop()
 
-    async def test_who_leaves_while_a_stream_opens_keeps_none(
-        self, opened: Probe, service: Service, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        closing, closed = asyncio.Event(), asyncio.Event()
-        (earlier,) = service._streams._streams.values()
-
-        async def close_slowly() -> None:
-            closing.set()
-            await closed.wait()
-
-        monkeypatch.setattr(earlier, "close", close_slowly)
-        await opened.say("stream:init", init())
-        await asyncio.wait_for(closing.wait(), 5)
-        leaving = asyncio.create_task(service._events.left(earlier.connection))
-        await asyncio.sleep(0)
-        closed.set()
-        await leaving
-        await until(lambda: metric(service, "sts_streams_active") == 0)
-
     async def test_two_who_open_the_same_stream_leave_one_open(
         self, opened: Probe, connect: Connect, service: Service
     ) -> None:
@@ -102,7 +83,6 @@ class TestConnections:
         for rival in rivals:
             await rival.expect(StreamReady)
         await until(lambda: metric(service, "sts_streams_active") == 1)
-        assert len(service._streams._closers) == 1
         await asyncio.wait_for(service.stop(), 5)
 
     async def test_a_stream_moves_to_the_connection_that_opens_it(

@@ -112,7 +112,7 @@ class TestObservers:
         def fail(_: Any) -> int:
             raise RecursionError
 
-        monkeypatch.setattr("sts_service.observe._size_bytes", fail)
+        monkeypatch.setattr("sts_service.observe.size_bytes", fail)
         with capture_logs() as lines:
             await probe.say("stream:init", init())
             await probe.expect(StreamReady)

@@ -42,7 +42,7 @@ async def dub(
     delay_s: float = 0.0,
     stages_s: dict[Stage, float] | None = None,
 ) -> Outcome:
-    async def taken() -> None:
+    def taken() -> None:
         pass
 
     job = FragmentJob(level(peak, 0.1), RATE_HZ, 1, "en", "es", delay_s)

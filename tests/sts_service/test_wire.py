@@ -238,15 +238,35 @@ class TestRepeats:
         assert complete.total_fragments == 1
         assert len(opened.of(FragmentProcessed)) == 1
 
-    async def test_only_the_latest_answers_are_kept(self, opened: Probe) -> None:
+    async def test_of_the_answers_that_the_client_has_the_latest_are_kept(
+        self, opened: Probe
+    ) -> None:
         sent = [fragment(sequence, level(0.1, 0.1)) for sequence in range(8)]
         for data in sent:
             await opened.say("fragment:data", data)
         await opened.expect(FragmentProcessed, 8)
+        for data in sent:
+            await opened.acknowledge(data.fragment_id)
         await opened.say("fragment:data", sent[0])
         (error,) = await opened.expect(ErrorEvent)
         assert error.code is ErrorCode.INVALID_SEQUENCE
         assert error.fragment_id == str(sent[0].fragment_id)
+        await opened.say("fragment:data", sent[2])
+        assert (await opened.expect(FragmentProcessed, 9))[8].sequence_number == 2
+
+    async def test_more_are_kept_of_those_that_it_may_not_have(
+        self, opened: Probe, service: Service
+    ) -> None:
+        sent = [fragment(sequence, level(0.1, 0.1)) for sequence in range(25)]
+        for number, data in enumerate(sent):
+            await opened.say("fragment:data", data)
+            await opened.expect(FragmentProcessed, number + 1)
+        held = metric(service, "sts_held_bytes")
+        assert held == 23 * 2 * len(sent[0].audio.data_base64)
+        await opened.say("fragment:data", sent[2])
+        await opened.expect(FragmentProcessed, 26)
+        await opened.say("fragment:data", sent[1])
+        assert (await opened.expect(ErrorEvent))[0].code is ErrorCode.INVALID_SEQUENCE
 
 
 class TestRefusals:

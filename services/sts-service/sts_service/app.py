@@ -11,6 +11,7 @@ from socketio import AsyncServer
 from socketio.exceptions import ConnectionRefusedError as Rejection
 
 from services.contracts import OBSERVE_NAMESPACE, ErrorCode
+from sts_service.connections import Connections
 from sts_service.emitter import Emitter
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import EngineInfo
@@ -22,13 +23,17 @@ from sts_service.pool import WorkerPool, Workers
 from sts_service.quoting import clipped
 from sts_service.settings import Settings
 from sts_service.streams import Streams
-from sts_service.transport import count_refusals, http_logger, transport_logger
+from sts_service.transport import WirePacket, count_refusals, http_logger, transport_logger
 
 _log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 GOODBYE_TIMEOUT_S = 1.0
-KEEPALIVE_S = 75
+KEEPALIVE_S = 60
+"""How long an HTTP connection may be without a request, or be about to make its first."""
+SWEEP_S = 0.2
+OBSERVER_EVENT_BYTES = 1024 * 1024
+"""What an observer says is said for nothing, so it may say less."""
 PING_INTERVAL_S = 5
 PING_TIMEOUT_S = 5
 """A connection that was cut silently is noticed within interval and timeout together: 10 s."""
@@ -47,6 +52,7 @@ class Service:
             async_mode="aiohttp",
             logger=logger,
             engineio_logger=logger,
+            serializer=WirePacket,
             # The events of one connection are handled in the order they came.
             async_handlers=False,
             max_http_buffer_size=MAX_MESSAGE_BYTES,
@@ -54,22 +60,34 @@ class Service:
             ping_timeout=PING_TIMEOUT_S,
             cors_allowed_origins=[],
         )
-        self._observers = Observers(self._server, self.metrics)
-        emitter = Emitter(self._server, self._observers, self.metrics)
-        self._streams = Streams(settings, workers=workers, emitter=emitter, metrics=self.metrics)
+        self._connections = Connections(
+            self._server,
+            settings.connection_limits,
+            self.metrics,
+            busy=lambda sid: bool(self._streams.owned_by(sid)),
+        )
+        self._observers = Observers(self._server, self.metrics, cut=self._connections.cut)
+        self._emitter = Emitter(
+            self._server, self._observers, self.metrics, cut=self._connections.cut
+        )
+        self._streams = Streams(
+            settings, workers=workers, emitter=self._emitter, metrics=self.metrics
+        )
         self._events = Events(
             streams=self._streams,
-            emitter=emitter,
+            emitter=self._emitter,
             observers=self._observers,
+            connections=self._connections,
             engines=self._engines,
             max_deferred=settings.max_streams,
         )
         self._health = Health(self._engines, workers, self.metrics)
-        application = web.Application()
+        application = web.Application(middlewares=[self._connections.middleware])
         application.add_routes(self._health.routes())
         count_refusals(application, self.metrics)
         self._server.attach(application)
         self._wire()
+        self._sweeper: asyncio.Task[None] | None = None
         self._runner = web.AppRunner(
             application,
             access_log=None,
@@ -89,6 +107,7 @@ class Service:
             _log.warning("fragments_delayed", debug_delay_s=self._settings.debug_delay_s)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._settings.host, self._settings.port).start()
+        self._sweeper = asyncio.create_task(self._sweep())
         _log.info("service_listening", host=self._settings.host, port=self.port)
 
     async def load(self) -> None:
@@ -113,9 +132,24 @@ class Service:
             _log.warning("fragments_given_up", grace_s=self._settings.shutdown_grace)
         await self._events.close()
         await self._streams.close()
+        if not await self._emitter.flush(GOODBYE_TIMEOUT_S):
+            _log.warning("answers_not_read", timeout_s=GOODBYE_TIMEOUT_S)
         await self._observers.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
         await asyncio.gather(self._hang_up(), self._workers.stop())
+        await self._connections.close()
         _log.info("service_stopped")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                self._streams.sweep()
+                self._connections.sweep()
+            except Exception:  # noqa: BLE001 - a task's edge: the next sweep may do better
+                _log.exception("sweep_failed")
 
     async def _hang_up(self) -> None:
         try:
@@ -136,8 +170,9 @@ class Service:
         server.on("disconnect", self._observer_disconnected, namespace=OBSERVE_NAMESPACE)
         server.on("*", self._observer_spoke, namespace=OBSERVE_NAMESPACE)
 
-    async def _connected(self, sid: str, _: dict[str, Any], auth: Any) -> None:
-        self._authenticate(auth)
+    async def _connected(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        self._authenticate(auth, self._settings.sts_api_key)
+        self._connections.join(sid, environ, namespace="/")
         self._events.joined(sid)
         self.metrics.connections.inc()
         _log.info("client_connected", connection=sid)
@@ -145,20 +180,27 @@ class Service:
     async def _disconnected(self, sid: str, reason: str) -> None:
         self.metrics.connections.dec()
         _log.info("client_disconnected", connection=sid, reason=reason)
-        await self._events.left(sid)
+        self._connections.leave(sid)
+        await self._events.left(sid, for_good=reason == self._server.reason.CLIENT_DISCONNECT)
 
-    async def _observer_connected(self, sid: str, _: dict[str, Any], auth: Any) -> None:
-        self._authenticate(auth)
+    async def _observer_connected(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        self._authenticate(auth, self._settings.sts_observe_key or self._settings.sts_api_key)
+        self._connections.join(sid, environ, namespace=OBSERVE_NAMESPACE)
         self._observers.join(sid)
 
     async def _observer_disconnected(self, sid: str, _: str) -> None:
+        self._connections.leave(sid)
         self._observers.leave(sid)
 
     async def _observer_spoke(self, event: str, sid: str, *_: Any) -> None:
+        self.metrics.observer_events.inc()
+        wait_s = self._connections.charge(sid, OBSERVER_EVENT_BYTES)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+            return
         _log.warning("observer_ignored", connection=sid, said=clipped(str(event)))
 
-    def _authenticate(self, auth: Any) -> None:
-        key = self._settings.sts_api_key
+    def _authenticate(self, auth: Any, key: str) -> None:
         if not key:
             return
         token = auth.get("token") if isinstance(auth, dict) else None

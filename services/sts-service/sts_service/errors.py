@@ -1,5 +1,7 @@
 """The one exception that ends in an ``error`` event."""
 
+from typing import Any
+
 from services.contracts import MAX_MESSAGE_CHARACTERS, ErrorCode, Severity
 from sts_service.quoting import clipped
 
@@ -15,6 +17,7 @@ class Refused(Exception):  # noqa: N818 - what happened to the request, not a fa
         stream_id: str | None = None,
         fragment_id: str | None = None,
         severity: Severity = Severity.ERROR,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -22,6 +25,7 @@ class Refused(Exception):  # noqa: N818 - what happened to the request, not a fa
         self.stream_id = None if stream_id is None else clipped(stream_id)
         self.fragment_id = None if fragment_id is None else clipped(fragment_id)
         self.severity = severity
+        self.metadata = metadata
 
 
 def shutting_down(stream_id: str, fragment_id: str | None = None) -> Refused:

@@ -20,10 +20,12 @@ from services.contracts import (
     WireModel,
     parse_event,
 )
+from sts_service.connections import Connections
 from sts_service.emitter import Emitter
 from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused, shutting_down
 from sts_service.observe import Observers
+from sts_service.outbox import size_bytes
 from sts_service.quoting import clipped
 from sts_service.streams import Streams
 
@@ -47,15 +49,17 @@ class Events:
         streams: Streams,
         emitter: Emitter,
         observers: Observers,
+        connections: Connections,
         engines: asyncio.Future[EngineInfo],
         max_deferred: int,
     ) -> None:
         self._streams = streams
         self._emitter = emitter
         self._observers = observers
+        self._connections = connections
         self._engines = engines
         self._max_deferred = max_deferred
-        self._connections: set[str] = set()
+        self._present: set[str] = set()
         self._deferred: dict[asyncio.Task[None], str] = {}
         self.stopping = False
 
@@ -65,17 +69,25 @@ class Events:
         payload = arguments[0] if len(arguments) == 1 else list(arguments)
         stream_id = _text(payload, "stream_id") or self._stream_of_ack(sid, event, payload)
         self._observers.saw("media", event, connection=sid, stream_id=stream_id, payload=payload)
+        wait_s = self._connections.charge(sid, size_bytes(payload))
+        if wait_s:
+            # What is said over one connection is read one by one: who floods is read slowly.
+            await asyncio.sleep(wait_s)
+            self._emitter.refuse(sid, _too_many(payload))
+            return
         await self._answered(sid, payload, self._handle(event, sid, payload))
 
     def joined(self, sid: str) -> None:
         """Take note of a new connection."""
-        self._connections.add(sid)
+        self._present.add(sid)
+        self._emitter.join(sid)
 
-    async def left(self, sid: str) -> None:
-        """Close what a connection that went away had open, and what it was about to open."""
-        self._connections.discard(sid)
+    async def left(self, sid: str, *, for_good: bool) -> None:
+        """Leave what a connection had open to be taken up, or close it where it ended for good."""
+        self._present.discard(sid)
+        self._streams.left(sid, for_good=for_good)
+        self._emitter.leave(sid)
         await self._give_up([task for task, owner in self._deferred.items() if owner == sid])
-        await self._streams.abandon(sid)
 
     async def close(self) -> None:
         """Give up requests that still wait for the models."""
@@ -90,7 +102,7 @@ class Events:
         try:
             await handling
         except Refused as refused:
-            await self._emitter.refuse(sid, refused)
+            self._emitter.refuse(sid, refused)
         except Exception:  # noqa: BLE001 - outermost edge: one request fails, not the connection
             _log.exception("request_crashed", connection=sid)
             crashed = Refused(
@@ -99,7 +111,7 @@ class Events:
                 stream_id=_text(payload, "stream_id"),
                 fragment_id=_text(payload, "fragment_id"),
             )
-            await self._emitter.refuse(sid, crashed)
+            self._emitter.refuse(sid, crashed)
 
     async def _handle(self, event: str, sid: str, payload: Any) -> None:
         match _parsed(event, payload):
@@ -108,11 +120,11 @@ class Events:
             case StreamInit() as init:
                 self._defer(sid, init)
             case FragmentData() as fragment:
-                await self._fragment(sid, fragment)
+                self._fragment(sid, fragment)
             case FragmentAck() as ack:
                 self._acknowledged(sid, ack)
             case StreamControl() as control:
-                await self._control(event, sid, control)
+                self._control(event, sid, control)
 
     def _defer(self, sid: str, init: StreamInit) -> None:
         if len(self._deferred) >= self._max_deferred:
@@ -124,27 +136,24 @@ class Events:
 
     async def _open(self, sid: str, init: StreamInit) -> None:
         engines = await asyncio.shield(self._engines)
-        if sid not in self._connections:
+        if sid not in self._present:
             return
         if self.stopping:
             raise shutting_down(init.stream_id)
-        stream = await self._streams.open(init, connection=sid, engines=engines)
-        if sid not in self._connections:
-            await self._streams.abandon(sid)
-            return
+        stream, resumed = self._streams.open(init, connection=sid, engines=engines)
         options = stream.options
         _log.info(
-            "stream_opened",
+            "stream_resumed" if resumed else "stream_opened",
             stream_id=options.stream_id,
             worker_id=init.worker_id,
             session_id=options.session_id,
             config=init.config.wire(),
-            next_sequence=options.next_sequence,
+            next_sequence=stream.next_sequence,
         )
         ready = StreamReady(
             stream_id=options.stream_id,
             session_id=options.session_id,
-            resumed=False,
+            resumed=resumed,
             next_sequence=stream.next_sequence,
             max_inflight=options.max_inflight,
             capabilities=Capabilities(
@@ -156,16 +165,21 @@ class Events:
                 target_languages=engines.target_languages,
             ),
         )
-        await self._emitter.send(sid, "stream:ready", ready, stream_id=options.stream_id)
+        self._emitter.send(sid, "stream:ready", ready, stream_id=options.stream_id)
+        stream.advise()
 
-    async def _fragment(self, sid: str, fragment: FragmentData) -> None:
+    def _fragment(self, sid: str, fragment: FragmentData) -> None:
         fragment_id = str(fragment.fragment_id)
-        if self.stopping:
-            raise shutting_down(fragment.stream_id, fragment_id)
         stream = self._streams.of(sid, fragment.stream_id, fragment_id=fragment_id)
-        await stream.take(fragment)
+        if self.stopping and not stream.knows(fragment.fragment_id):
+            raise shutting_down(fragment.stream_id, fragment_id)
+        stream.take(fragment)
 
     def _acknowledged(self, sid: str, ack: FragmentAck) -> None:
+        for stream in self._streams.owned_by(sid):
+            if stream.knows(ack.fragment_id):
+                stream.touch()
+                stream.received(ack.fragment_id)
         _log.debug(
             "fragment_acknowledged",
             connection=sid,
@@ -173,7 +187,7 @@ class Events:
             status=ack.status,
         )
 
-    async def _control(self, event: str, sid: str, control: StreamControl) -> None:
+    def _control(self, event: str, sid: str, control: StreamControl) -> None:
         stream = self._streams.of(sid, control.stream_id)
         _log.info(
             event.replace("stream:", "stream_") + "_asked",
@@ -186,7 +200,7 @@ class Events:
             case "stream:resume":
                 stream.resume()
             case "stream:end":
-                await stream.end()
+                stream.end()
 
     def _stream_of_ack(self, sid: str, event: str, payload: Any) -> str | None:
         if event != "fragment:ack":
@@ -221,6 +235,15 @@ def _parsed(event: str, payload: Any) -> WireModel:
         raise Refused(
             ErrorCode.INVALID_CONFIG, str(error), stream_id=stream_id, fragment_id=fragment_id
         ) from error
+
+
+def _too_many(payload: Any) -> Refused:
+    return Refused(
+        ErrorCode.RATE_LIMIT,
+        "too many events; this one was not heard",
+        stream_id=_text(payload, "stream_id"),
+        fragment_id=_text(payload, "fragment_id"),
+    )
 
 
 def _diagnosis(event: str, error: ValidationError) -> tuple[ErrorCode, str]:

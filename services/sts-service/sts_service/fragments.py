@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -22,13 +23,17 @@ from sts_service.job import Outcome
 from sts_service.quoting import clipped
 
 
-@dataclass
+@dataclass(eq=False)
 class Fragment:
-    """One fragment from its arrival to its answer; times are monotonic seconds."""
+    """One fragment from its arrival to its answer; times are monotonic seconds.
+
+    ``held_bytes`` is what it keeps of the service's memory until it is forgotten.
+    """
 
     fragment_id: UUID
     sequence_number: int
     duration_ms: int
+    held_bytes: int = 0
     received_at: float = field(default_factory=time.monotonic)
     taken_at: float | None = None
     answered: bool = False
@@ -36,12 +41,30 @@ class Fragment:
 
 
 class ReplayCache:
-    """The fragments in work, and the last few answered, so that a repeat gets the first answer."""
+    """The fragments in work, and those answered of late, so that a repeat gets the first answer.
 
-    def __init__(self, answers_kept: int) -> None:
+    Of the answers that the client said it has, the last ``received_kept`` stay; of the others the
+    last ``unreceived_kept``. ``forgotten`` is called with each fragment that goes.
+    """
+
+    def __init__(
+        self,
+        *,
+        unreceived_kept: int,
+        received_kept: int,
+        forgotten: Callable[[Fragment], None] = lambda _: None,
+    ) -> None:
         self._fragments: dict[UUID, Fragment] = {}
-        self._answered: deque[UUID] = deque()
-        self._answers_kept = answers_kept
+        self._unreceived: dict[UUID, None] = {}
+        self._received: deque[UUID] = deque()
+        self._unreceived_kept = unreceived_kept
+        self._received_kept = received_kept
+        self._forgotten = forgotten
+
+    @property
+    def unreceived(self) -> list[UUID]:
+        """The answered fragments of which the client did not say that it has the answer."""
+        return list(self._unreceived)
 
     def find(self, fragment_id: UUID) -> Fragment | None:
         """Return the fragment with this id; a number alone says nothing of what it holds."""
@@ -53,9 +76,34 @@ class ReplayCache:
 
     def answered(self, fragment: Fragment) -> None:
         """Keep an answered fragment, in place of the one answered longest ago."""
-        self._answered.append(fragment.fragment_id)
-        while len(self._answered) > self._answers_kept:
-            del self._fragments[self._answered.popleft()]
+        self._unreceived[fragment.fragment_id] = None
+        while len(self._unreceived) > self._unreceived_kept:
+            oldest = next(iter(self._unreceived))
+            del self._unreceived[oldest]
+            self._forget(oldest)
+
+    def received(self, fragment_id: UUID) -> None:
+        """The client has this answer."""
+        if fragment_id not in self._unreceived:
+            return
+        del self._unreceived[fragment_id]
+        self._received.append(fragment_id)
+        self.keep_received(self._received_kept)
+
+    def keep_received(self, count: int) -> None:
+        """Forget all but the last ``count`` of the answers that the client has."""
+        while len(self._received) > count:
+            self._forget(self._received.popleft())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._unreceived.clear()
+        self._received.clear()
+        for fragment_id in list(self._fragments):
+            self._forget(fragment_id)
+
+    def _forget(self, fragment_id: UUID) -> None:
+        self._forgotten(self._fragments.pop(fragment_id))
 
 
 def acknowledgement(

@@ -53,6 +53,42 @@ class Metrics:
         )
         self.inflight = Gauge("sts_inflight", "Fragments in work", registry=self.registry)
         self.streams = Gauge("sts_streams_active", "Open streams", registry=self.registry)
+        self.sessions = Gauge(
+            "sts_sessions_detached",
+            "Streams without a connection, which may be taken up again",
+            registry=self.registry,
+        )
+        self.resumed = Counter(
+            "sts_sessions_resumed", "Streams taken up again", registry=self.registry
+        )
+        self.expired = Counter(
+            "sts_sessions_expired", "Streams that nobody took up again", registry=self.registry
+        )
+        self.gaps = Counter(
+            "sts_sequence_gaps", "Times that sequence numbers were skipped", registry=self.registry
+        )
+        self.backpressure = Counter(
+            "sts_backpressure", "Advice given to clients", ["action"], registry=self.registry
+        )
+        self.held_bytes = Gauge(
+            "sts_held_bytes", "Sound held for all streams together", registry=self.registry
+        )
+        self.slow_clients = Counter(
+            "sts_clients_slow",
+            "Clients cut off because they did not read",
+            registry=self.registry,
+        )
+        self.connections_refused = Counter(
+            "sts_connections_refused",
+            "Connections over a limit, or silent for too long",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.observer_events = Counter(
+            "sts_observer_events_ignored",
+            "What observers said, which nobody listens to",
+            registry=self.registry,
+        )
         self.connections = Gauge(
             "sts_connections", "Socket.IO clients, observers aside", registry=self.registry
         )
@@ -73,6 +109,10 @@ class Metrics:
         )
         for code in ErrorCode:
             self.errors.labels(code=code.value)
+        for action in ("none", "slow_down", "pause"):
+            self.backpressure.labels(action=action)
+        for reason in ("limit", "half_open", "idle"):
+            self.connections_refused.labels(reason=reason)
         for status in ("success", "partial", "failed"):
             self.processed.labels(status=status)
 

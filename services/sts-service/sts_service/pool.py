@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -29,7 +29,7 @@ _MAX_RELOAD_DELAY_S = 60.0
 
 _SHORTEST_S = 0.001
 
-Taken = Callable[[], Awaitable[None]]
+Taken = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Workers(Protocol):
     async def process(
         self, job: FragmentJob, *, share: str, limits: TimeLimits, taken: Taken
     ) -> Outcome:
-        """Dub one fragment; ``taken`` is awaited when a worker has it. A failure is an outcome.
+        """Dub one fragment; ``taken`` is called when a worker has it. A failure is an outcome.
 
         The workers go to one ``share`` after another, however much work each of them has.
         """
@@ -132,7 +132,7 @@ class WorkerPool:
         self, slot: "_Slot", job: FragmentJob, limits: TimeLimits, taken: Taken
     ) -> Outcome:
         try:
-            await taken()
+            taken()
             return await slot.run(job, limits)
         finally:
             if slot.sound:

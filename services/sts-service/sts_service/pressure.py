@@ -1,13 +1,10 @@
 """How full a stream's queue is, in the words of ``backpressure``."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from services.contracts import Backpressure
 
-QUEUE_CAPACITY = 20
-_PAUSE_AT = 16
-_SLOW_DOWN_AT = 8
-_RELIEVED_AT = 4
 _UNKNOWN_MS = 1000
 """The delay recommended before any fragment has shown how long one takes."""
 
@@ -19,12 +16,30 @@ _SEVERITY: dict[Action, Literal["low", "medium", "high"]] = {
 }
 
 
+@dataclass(frozen=True)
+class Thresholds:
+    """Numbers of waiting fragments: advice is given from the first two on, and lifted at the last.
+
+    At ``capacity`` no fragment is taken any more.
+    """
+
+    slow_down_at: int = 8
+    pause_at: int = 16
+    relieved_at: int = 4
+    capacity: int = 20
+
+
 class Pressure:
     """Remembers what the client was told, so that it hears changes only."""
 
-    def __init__(self, stream_id: str) -> None:
+    def __init__(self, stream_id: str, thresholds: Thresholds) -> None:
         self._stream_id = stream_id
+        self._thresholds = thresholds
         self._told: Action = "none"
+
+    def forget(self) -> None:
+        """There is another client, who was told nothing."""
+        self._told = "none"
 
     def change(self, *, depth: int, inflight: int, average_ms: float | None) -> Backpressure | None:
         """Return the event to send if the advice changes at this queue depth."""
@@ -42,12 +57,14 @@ class Pressure:
         )
 
     def _advice(self, depth: int) -> Action:
-        if depth >= _PAUSE_AT:
+        if depth >= self._thresholds.pause_at:
             return "pause"
-        if depth >= _SLOW_DOWN_AT:
-            # On the way down a pause is not lifted at once, or the advice would flutter.
+        if depth >= self._thresholds.slow_down_at:
             return "slow_down"
-        return "none" if depth <= _RELIEVED_AT else self._told
+        if depth <= self._thresholds.relieved_at or self._told == "none":
+            return "none"
+        # On the way down it is not lifted at once, or the advice would flutter.
+        return "slow_down"
 
 
 def _delay_ms(average_ms: float | None) -> int:

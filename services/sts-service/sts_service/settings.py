@@ -1,14 +1,16 @@
 """Configuration: the environment, read once, into a typed object."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.contracts import Stage
+from sts_service.connections import ConnectionLimits
 from sts_service.engines.base import EngineOptions
 from sts_service.engines.registry import PROFILES, Selection
+from sts_service.pressure import Thresholds
 
 
 class SettingsError(Exception):
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     log_transcripts: bool = False
     """Log what was said and its translation; off, since speech is personal."""
     sts_api_key: str = Field(default="", repr=False)
+    """The token that clients have to bring; none is asked for where it is empty."""
+    sts_observe_key: str = Field(default="", repr=False)
+    """The token of ``/observe``; where it is empty, that of the clients serves."""
 
     sts_profile: str = "pocket"
     asr_provider: str | None = None
@@ -45,7 +50,32 @@ class Settings(BaseSettings):
     """Worker processes, each with its own copy of the models."""
     max_inflight: int = Field(default=3, ge=1, le=20)
     """Fragments of one stream outstanding or in work at a time."""
+    queue_capacity: int = Field(default=20, ge=1, le=200)
+    """Fragments of one stream that may wait for a worker."""
+    backpressure_slow_down_at: int = Field(default=8, ge=1)
+    backpressure_pause_at: int = Field(default=16, ge=1)
+    backpressure_relieved_at: int = Field(default=4, ge=0)
+    """Waiting fragments at which advice is given, and at which it is lifted again."""
+    gap_timeout_s: float = Field(default=2.0, ge=0)
+    """How long results wait for a sequence number that was skipped."""
+    session_resume_s: float = Field(default=60.0, ge=0)
+    """How long a stream whose connection broke can be taken up again."""
+    idle_timeout_s: float = Field(default=60.0, gt=0)
+    """How long nothing may be heard of an open stream that has nothing in work."""
+
     max_streams: int = Field(default=50, ge=1)
+    max_connections: int = Field(default=100, ge=1)
+    max_observers: int = Field(default=16, ge=1)
+    rate_limit_per_s: float = Field(default=400.0, gt=0)
+    rate_limit_burst: float = Field(default=2000.0, ge=1)
+    """Events of one connection; one of more than 64 kB counts as several."""
+    half_open_timeout_s: float = Field(default=10.0, gt=0)
+    """How long a connection may be without having joined a namespace."""
+    connection_idle_timeout_s: float = Field(default=3600.0, gt=0)
+    """How long a client without a stream may say nothing; after ``idle_timeout_s`` already where
+    its place is needed."""
+    max_held_mb: int = Field(default=512, ge=1)
+    """Megabytes of sound held for all streams together: waiting, in work, and answers kept."""
     processing_timeout: float = Field(default=30.0, gt=0)
     """Seconds that a worker has for one fragment."""
     asr_timeout_s: float | None = Field(default=None, gt=0)
@@ -65,6 +95,21 @@ class Settings(BaseSettings):
     def _comma_separated(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> Self:
+        rising = (
+            self.backpressure_relieved_at
+            < self.backpressure_slow_down_at
+            < self.backpressure_pause_at
+            <= self.queue_capacity
+        )
+        if not rising:
+            raise ValueError(
+                "BACKPRESSURE_RELIEVED_AT < BACKPRESSURE_SLOW_DOWN_AT < BACKPRESSURE_PAUSE_AT "
+                "<= QUEUE_CAPACITY does not hold"
+            )
+        return self
+
     @field_validator("sts_profile")
     @classmethod
     def _profile_exists(cls, name: str) -> str:
@@ -78,6 +123,29 @@ class Settings(BaseSettings):
         if not folder.is_absolute():
             raise ValueError("the path has to be absolute")
         return folder
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """When a stream's client is told to slow down."""
+        return Thresholds(
+            slow_down_at=self.backpressure_slow_down_at,
+            pause_at=self.backpressure_pause_at,
+            relieved_at=self.backpressure_relieved_at,
+            capacity=self.queue_capacity,
+        )
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """What each connection may do."""
+        return ConnectionLimits(
+            clients=self.max_connections,
+            observers=self.max_observers,
+            events_per_s=self.rate_limit_per_s,
+            burst=self.rate_limit_burst,
+            half_open_s=self.half_open_timeout_s,
+            makes_room_s=self.idle_timeout_s,
+            idle_s=self.connection_idle_timeout_s,
+        )
 
     @property
     def stage_limits_s(self) -> dict[Stage, float]:
@@ -114,6 +182,8 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         bad = error.errors(include_url=False)[0]
+        if not bad["loc"]:
+            raise SettingsError(bad["msg"]) from error
         variable = str(bad["loc"][0]).upper()
         message = f"{variable}={bad['input']!r}: {bad['msg']}"
         raise SettingsError(message) from error

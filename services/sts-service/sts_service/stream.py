@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -13,84 +12,96 @@ from services.contracts import (
     FragmentAck,
     FragmentData,
     FragmentProcessed,
-    StreamConfig,
     WireModel,
 )
+from sts_service.admission import check, gap_warning, refusal
+from sts_service.budget import Budget
+from sts_service.delivery import Delivery
 from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused
 from sts_service.fragments import Fragment, ReplayCache, acknowledgement, result_of
-from sts_service.job import Failure, FragmentJob, Outcome, TimeLimits
+from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.lane import Lane
 from sts_service.metrics import Metrics
 from sts_service.ordering import OutOfSequence, Sequencer
 from sts_service.pool import Workers
-from sts_service.pressure import QUEUE_CAPACITY, Pressure
+from sts_service.pressure import Pressure
 from sts_service.records import record
+from sts_service.stream_options import StreamOptions
 from sts_service.stream_statistics import Statistics
 
 _log = structlog.get_logger()
 
-Send = Callable[[str, WireModel], Awaitable[None]]
-"""Sends an event of this stream to its client."""
 
+class Client(Protocol):
+    """The way out to the connections."""
 
-@dataclass(frozen=True)
-class StreamOptions:
-    """What was agreed at ``stream:init``."""
+    def send(self, sid: str, event: str, payload: WireModel, *, stream_id: str) -> None:
+        """Send one event."""
 
-    stream_id: str
-    session_id: str
-    config: StreamConfig
-    max_inflight: int
-    limits: TimeLimits
-    next_sequence: int = 0
-    log_transcripts: bool = False
-    debug_delays_s: tuple[float, ...] = ()
-
-    def debug_delay_s(self, sequence: int) -> float:
-        """How much longer this fragment is to take: the delays take turns."""
-        delays_s = self.debug_delays_s
-        return delays_s[sequence % len(delays_s)] if delays_s else 0.0
+    def refuse(self, sid: str, refused: Refused) -> None:
+        """Send an ``error`` event."""
 
 
 class Stream:
-    """Takes fragments in, has them dubbed side by side, answers them in order."""
+    """Takes fragments in, has them dubbed side by side, answers them in order.
+
+    It outlives its connection: while ``connection`` is ``None`` the work goes on and the answers
+    are kept, for whoever takes the stream up again.
+    """
 
     def __init__(
         self,
         options: StreamOptions,
         *,
         connection: str,
-        send: Send,
+        client: Client,
         workers: Workers,
         engines: EngineInfo,
         metrics: Metrics,
+        budget: Budget,
     ) -> None:
         self.options = options
-        self.connection = connection
-        self.ended = asyncio.Event()
-        self._send = send
-        self._workers = workers
+        self.connection: str | None = connection
+        self.completed = False
+        self.changed_at = time.monotonic()
+        """When anything was last heard of it, or since when it is detached or completed."""
+        self._client = client
         self._engines = engines
         self._metrics = metrics
+        self._budget = budget
         self._log = _log.bind(stream_id=options.stream_id)
-        self._queue: asyncio.Queue[tuple[Fragment, FragmentJob]] = asyncio.Queue(QUEUE_CAPACITY)
-        self._sequencer: Sequencer[Fragment] = Sequencer(options.next_sequence)
-        # The client has no more than max_inflight unanswered, so it repeats no more than these.
-        self._replay = ReplayCache(answers_kept=2 * options.max_inflight)
+        capacity = options.thresholds.capacity
+        self._lane = Lane(
+            options.stream_id,
+            capacity=capacity,
+            abreast=options.max_inflight,
+            workers=workers,
+            limits=options.limits,
+            metrics=metrics,
+            begun=self._begun,
+            done=self._finish,
+        )
+        self._sequencer: Sequencer[Fragment] = Sequencer(
+            options.next_sequence, patience_s=options.gap_timeout_s
+        )
+        self._delivery = Delivery(patience_s=options.gap_timeout_s)
+        self._replay = ReplayCache(
+            # As many as may have been taken in while nobody heard the answers.
+            unreceived_kept=capacity + options.max_inflight,
+            received_kept=2 * options.max_inflight,
+            forgotten=lambda fragment: budget.give_back(fragment.held_bytes),
+        )
         self._statistics = Statistics()
-        self._pressure = Pressure(options.stream_id)
-        self._waiting = 0
-        self._in_work = 0
+        self._pressure = Pressure(options.stream_id, options.thresholds)
         self._unanswered = 0
         self._paused = False
         self._ending = False
+        self._complete_asked = False
         self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
         self.idle = asyncio.Event()
         self.idle.set()
-        self._releasing = asyncio.Lock()
-        self._consumers = [
-            asyncio.create_task(self._consume()) for _ in range(options.max_inflight)
-        ]
 
     @property
     def next_sequence(self) -> int:
@@ -101,15 +112,42 @@ class Stream:
         """Whether this is the id of a fragment in work or lately answered."""
         return self._replay.find(fragment_id) is not None
 
-    async def take(self, data: FragmentData) -> None:
+    def touch(self) -> None:
+        """Something was heard of the stream."""
+        self.changed_at = time.monotonic()
+
+    def detach(self) -> None:
+        """The connection broke."""
+        self.connection = None
+        self.touch()
+        self._delivery.detach()
+
+    def attach(self, connection: str) -> None:
+        """Take the stream up on another connection, or on the same one anew."""
+        self.connection = connection
+        self.touch()
+        self._delivery.attach(self._replay.unreceived, now=time.monotonic())
+        # Asked for on a connection that broke: the client asks again, after what it has not got.
+        self._complete_asked = False
+        self._pressure.forget()
+
+    def take(self, data: FragmentData) -> None:
         """Queue one fragment and say so; a repeat gets the first answer; else ``Refused``."""
         known = self._replay.find(data.fragment_id)
         if known is not None:
-            await self._repeat(known)
-            return
-        fragment = self._admitted(data)
-        await self._send("fragment:ack", self._queued(fragment))
-        await self._advise()
+            self._repeat(known)
+        else:
+            fragment = self._admitted(data)
+            self._delivery.moved_on()
+            self._send("fragment:ack", self._queued(fragment))
+        self.advise()
+        self._deliver()
+
+    def received(self, fragment_id: UUID) -> None:
+        """The client has this answer."""
+        self._delivery.settled(fragment_id)
+        self._replay.received(fragment_id)
+        self._deliver()
 
     def pause(self) -> None:
         """Take no fragments until resumed; those taken in go on."""
@@ -119,32 +157,70 @@ class Stream:
         """Take fragments again."""
         self._paused = False
 
-    async def end(self) -> None:
-        """Take no more; ``stream:complete`` follows the last answer."""
-        self._ending = True
-        async with self._releasing:
-            await self._complete_if_done()
+    def end(self) -> None:
+        """Take no more; ``stream:complete`` follows the last answer, or is said again."""
+        self._ending = self._complete_asked = True
+        self._delivery.moved_on()
+        if self.completed:
+            self._complete()
+        self._deliver()
 
-    async def close(self) -> None:
-        """Drop what is waiting; what a worker has in hand finishes unheard."""
+    def advise(self) -> None:
+        """Tell the client where the advice to it has changed."""
+        if self.connection is None or self.completed:
+            return
+        advice = self._pressure.change(
+            depth=self._lane.waiting,
+            inflight=self._lane.in_work,
+            average_ms=self._statistics.average_ms,
+        )
+        if advice is not None:
+            self._metrics.backpressure.labels(action=advice.action).inc()
+            self._send("backpressure", advice)
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Drop what is waiting; what a worker has in hand finishes unheard.
+
+        Returns the tasks that are ending, for somebody to wait for.
+        """
         self._closed = True
-        for consumer in self._consumers:
-            consumer.cancel()
-        await asyncio.gather(*self._consumers, return_exceptions=True)
-        self._metrics.queue_depth.dec(self._waiting)
-        self._metrics.inflight.dec(self._in_work)
+        if self._timer is not None:
+            self._timer.cancel()
         self._metrics.dropped.inc(self._unanswered)
-        self._waiting = self._in_work = self._unanswered = 0
+        self._unanswered = 0
+        self._replay.clear()
         self.idle.set()
-        self.ended.set()
+        return self._lane.close()
+
+    def _send(self, event: str, payload: WireModel) -> None:
+        if self.connection is not None:
+            stream_id = self.options.stream_id
+            self._client.send(self.connection, event, payload, stream_id=stream_id)
 
     def _admitted(self, data: FragmentData) -> Fragment:
-        self._check(data)
+        check(
+            data,
+            self.options,
+            ending=self._ending,
+            paused=self._paused,
+            waiting=self._lane.waiting,
+        )
+        held_bytes = 2 * len(data.audio.data_base64)
+        if not self._budget.take(held_bytes):
+            message = f"the service holds {self._budget.limit_bytes} bytes of sound already"
+            raise refusal(ErrorCode.QUEUE_FULL, message, data)
         try:
-            self._sequencer.admit(data.sequence_number)
+            skipped = self._sequencer.admit(data.sequence_number, now=time.monotonic())
         except OutOfSequence as error:
-            raise self._refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
-        fragment = Fragment(data.fragment_id, data.sequence_number, data.audio.duration_ms)
+            self._budget.give_back(held_bytes)
+            raise refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
+        if skipped:
+            self._metrics.gaps.inc()
+            if self.connection is not None:
+                self._client.refuse(self.connection, gap_warning(skipped, self.options))
+        fragment = Fragment(
+            data.fragment_id, data.sequence_number, data.audio.duration_ms, held_bytes
+        )
         self._replay.add(fragment)
         config = self.options.config
         job = FragmentJob(
@@ -155,87 +231,31 @@ class Stream:
             target_language=config.target_language,
             debug_delay_s=self.options.debug_delay_s(data.sequence_number),
         )
-        self._queue.put_nowait((fragment, job))
-        self._waiting += 1
+        self._lane.put(fragment, job)
         self._unanswered += 1
         self.idle.clear()
         self._metrics.received.inc()
-        self._metrics.queue_depth.inc()
         return fragment
 
-    def _check(self, data: FragmentData) -> None:
-        config, audio = self.options.config, data.audio
-        if self._ending:
-            raise self._refusal(ErrorCode.STREAM_NOT_FOUND, "the stream has ended", data)
-        if self._paused:
-            raise self._refusal(ErrorCode.STREAM_PAUSED, "the stream is paused", data)
-        if (audio.sample_rate_hz, audio.channels) != (config.sample_rate_hz, config.channels):
-            raise self._refusal(
-                ErrorCode.INVALID_AUDIO_FORMAT,
-                f"the stream has {config.sample_rate_hz} Hz and {config.channels} channels, the "
-                f"fragment {audio.sample_rate_hz} Hz and {audio.channels}",
-                data,
-            )
-        if not audio.data_base64:
-            raise self._refusal(ErrorCode.INVALID_AUDIO_FORMAT, "the audio is empty", data)
-        if self._waiting >= QUEUE_CAPACITY:
-            message = f"{QUEUE_CAPACITY} fragments are waiting already"
-            raise self._refusal(ErrorCode.QUEUE_FULL, message, data)
-
-    def _refusal(self, code: ErrorCode, message: str, data: FragmentData) -> Refused:
-        return Refused(code, message, stream_id=data.stream_id, fragment_id=str(data.fragment_id))
-
-    async def _repeat(self, known: Fragment) -> None:
+    def _repeat(self, known: Fragment) -> None:
         self._metrics.duplicates.inc()
         self._log.info("fragment_repeated", fragment_id=str(known.fragment_id))
-        if known.answered and known.result is not None:
-            await self._send("fragment:processed", known.result)
+        self._delivery.settled(known.fragment_id)
+        if known.answered and known.result is not None and not self._delivery.holds(known):
+            self._send("fragment:processed", known.result)
         elif known.taken_at is None:
-            await self._send("fragment:ack", self._queued(known))
+            self._send("fragment:ack", self._queued(known))
         else:
-            await self._send("fragment:ack", acknowledgement(known, "processing"))
+            self._send("fragment:ack", acknowledgement(known, "processing"))
 
     def _queued(self, fragment: Fragment) -> FragmentAck:
-        position = max(0, self._waiting - 1)
+        position = max(0, self._lane.waiting - 1)
         average_ms = self._statistics.average_ms
         estimate_ms = None if average_ms is None else round(average_ms * (position + 1))
         return acknowledgement(fragment, "queued", position=position, estimate_ms=estimate_ms)
 
-    async def _advise(self) -> None:
-        advice = self._pressure.change(
-            depth=self._waiting,
-            inflight=self._in_work,
-            average_ms=self._statistics.average_ms,
-        )
-        if advice is not None:
-            await self._send("backpressure", advice)
-
-    async def _consume(self) -> None:
-        while True:
-            fragment, job = await self._queue.get()
-            outcome = await self._dubbed(fragment, job)
-            try:
-                await self._finish(fragment, outcome)
-            except Exception:  # noqa: BLE001 - a task's edge: the stream must not stall
-                self._log.exception("consumer_stumbled", fragment_id=str(fragment.fragment_id))
-
-    async def _dubbed(self, fragment: Fragment, job: FragmentJob) -> Outcome:
-        async def taken() -> None:
-            if not self._closed:
-                self._begin(fragment)
-                await self._send("fragment:ack", acknowledgement(fragment, "processing"))
-
-        try:
-            return await self._workers.process(
-                job, share=self.options.stream_id, limits=self.options.limits, taken=taken
-            )
-        except Exception as error:  # noqa: BLE001 - a task's edge: the stream must not stall
-            return self._lost(fragment, error)
-
-    def _lost(self, fragment: Fragment, error: Exception) -> Outcome:
-        self._log.exception("fragment_lost", fragment_id=str(fragment.fragment_id))
-        message = f"{type(error).__name__}: {error}"
-        return Outcome(failure=Failure(ErrorCode.MODEL_ERROR, message))
+    def _begun(self, fragment: Fragment) -> None:
+        self._send("fragment:ack", acknowledgement(fragment, "processing"))
 
     def _result(self, fragment: Fragment, outcome: Outcome) -> FragmentProcessed:
         return result_of(
@@ -246,50 +266,65 @@ class Stream:
             engines=self._engines,
         )
 
-    def _begin(self, fragment: Fragment) -> None:
-        fragment.taken_at = time.monotonic()
-        self._waiting -= 1
-        self._in_work += 1
-        self._metrics.queue_depth.dec()
-        self._metrics.inflight.inc()
-
-    async def _finish(self, fragment: Fragment, outcome: Outcome) -> None:
-        if fragment.taken_at is None:
-            self._begin(fragment)
-        self._in_work -= 1
-        self._metrics.inflight.dec()
+    def _finish(self, fragment: Fragment, outcome: Outcome) -> None:
         try:
             fragment.result = self._result(fragment, outcome)
         except Exception as error:  # noqa: BLE001 - whatever an engine made of it, it gets an answer
-            fragment.result = self._result(fragment, self._lost(fragment, error))
-        async with self._releasing:
-            for released in self._sequencer.finish(fragment.sequence_number, fragment):
-                try:
-                    await self._release(released)
-                except Exception:  # noqa: BLE001 - those released with it must not be lost too
-                    self._log.exception("answer_lost", fragment_id=str(released.fragment_id))
-            if self._sequencer.pending == 0:
-                self.idle.set()
-            await self._complete_if_done()
-        await self._advise()
+            self._log.exception("fragment_lost", fragment_id=str(fragment.fragment_id))
+            failure = Failure(ErrorCode.MODEL_ERROR, f"{type(error).__name__}: {error}")
+            fragment.result = self._result(fragment, Outcome(failure=failure))
+        self._sequencer.finish(fragment.sequence_number, fragment)
+        self._deliver()
+        self.advise()
 
-    async def _release(self, fragment: Fragment) -> None:
+    def _deliver(self) -> None:
+        """Give out what is due now, and come back when the next may be."""
+        if self._closed:
+            return
+        now = time.monotonic()
+        for fragment in self._sequencer.released(now=now):
+            try:
+                self._answer(fragment)
+            except Exception:  # noqa: BLE001 - those released with it must not be lost too
+                self._log.exception("answer_lost", fragment_id=str(fragment.fragment_id))
+        for fragment in self._delivery.due(now=now):
+            if fragment.result is not None:
+                self._send("fragment:processed", fragment.result)
+        if self._sequencer.pending == 0 and self._delivery.empty:
+            self.idle.set()
+            if self._complete_asked and not self.completed and self.connection is not None:
+                self._complete()
+        self._wake_at(self._sequencer.patient_until, self._delivery.patient_until)
+
+    def _wake_at(self, *times: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        pending = [at for at in times if at is not None]
+        if pending:
+            delay_s = max(0.0, min(pending) - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._deliver)
+
+    def _answer(self, fragment: Fragment) -> None:
         result = fragment.result
         if result is None:
             raise RuntimeError("a fragment was released without its result")
-        self._statistics.add(result, duration_ms=fragment.duration_ms)
-        self._replay.answered(fragment)
         fragment.answered = True
         self._unanswered -= 1
+        self._statistics.add(result, duration_ms=fragment.duration_ms)
+        self._replay.answered(fragment)
+        self._delivery.put(fragment)
         record(
             result,
             self._metrics,
             waited_s=time.monotonic() - fragment.received_at,
             with_text=self.options.log_transcripts,
         )
-        await self._send("fragment:processed", result)
 
-    async def _complete_if_done(self) -> None:
-        if self._ending and self.idle.is_set() and not self.ended.is_set():
-            await self._send("stream:complete", self._statistics.complete(self.options.stream_id))
-            self.ended.set()
+    def _complete(self) -> None:
+        self._send("stream:complete", self._statistics.complete(self.options.stream_id))
+        if not self.completed:
+            self.completed = True
+            self.touch()
+            self._replay.keep_received(0)
+            self._lane.close()

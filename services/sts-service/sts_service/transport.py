@@ -6,16 +6,39 @@ from types import TracebackType
 import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+from socketio.packet import BINARY_EVENT, EVENT, Packet
 
 from sts_service.metrics import Metrics
 from sts_service.quoting import clipped
 
 _log = structlog.get_logger()
 
+MAX_ATTACHMENTS = 1
+"""The wire has no binary payloads; one attachment is taken to be answered with an error."""
+
+_RESERVED = frozenset({"connect", "connect_error", "disconnect"})
+
 _SOCKETIO_PATH = "/socket.io"
 
 _ANSWERED_400 = frozenset({"_log_error_once", "handle_request"})
 """Functions of Engine.IO whose complaints end in an answer, which is what is counted."""
+
+
+class WirePacket(Packet):  # type: ignore[misc] # the library is not typed
+    """A Socket.IO packet as this wire has them: without a pile of attachments to wait for."""
+
+    def decode(self, encoded_packet: str) -> int:
+        """Decode a packet, or raise ``ValueError`` for one that must not reach a handler."""
+        attachments = int(super().decode(encoded_packet) or 0)
+        if attachments > MAX_ATTACHMENTS:
+            raise ValueError(f"more than {MAX_ATTACHMENTS} attachment")
+        is_event = self.packet_type in {EVENT, BINARY_EVENT}
+        if is_event and isinstance(self.data, list) and self.data:
+            name = self.data[0]
+            # The library would call the handlers of connections for them.
+            if isinstance(name, str) and name in _RESERVED:
+                raise ValueError(f"{name!r} is no event")
+        return attachments
 
 
 class _Complaints(logging.Handler):
@@ -92,7 +115,8 @@ def count_refusals(application: web.Application, metrics: Metrics) -> None:
 def _is_ours(trace: TracebackType | None) -> bool:
     package = __name__.partition(".")[0]
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] == package and module != __name__:
             return True
         trace = trace.tb_next
     return False

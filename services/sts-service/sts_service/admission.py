@@ -1,0 +1,46 @@
+"""Whether a stream takes a fragment, and what is said where it does not."""
+
+from services.contracts import ErrorCode, FragmentData, Severity
+from sts_service.errors import Refused
+from sts_service.stream_options import StreamOptions
+
+
+def check(
+    data: FragmentData, options: StreamOptions, *, ending: bool, paused: bool, waiting: int
+) -> None:
+    """Raise ``Refused`` where a new fragment does not fit the stream, or the stream's state."""
+    config, audio = options.config, data.audio
+    if ending:
+        raise refusal(ErrorCode.STREAM_NOT_FOUND, "the stream has ended", data)
+    if paused:
+        raise refusal(ErrorCode.STREAM_PAUSED, "the stream is paused", data)
+    if (audio.sample_rate_hz, audio.channels) != (config.sample_rate_hz, config.channels):
+        raise refusal(
+            ErrorCode.INVALID_AUDIO_FORMAT,
+            f"the stream has {config.sample_rate_hz} Hz and {config.channels} channels, the "
+            f"fragment {audio.sample_rate_hz} Hz and {audio.channels}",
+            data,
+        )
+    if not audio.data_base64:
+        raise refusal(ErrorCode.INVALID_AUDIO_FORMAT, "the audio is empty", data)
+    capacity = options.thresholds.capacity
+    if waiting >= capacity:
+        raise refusal(ErrorCode.QUEUE_FULL, f"{capacity} fragments are waiting already", data)
+
+
+def refusal(code: ErrorCode, message: str, data: FragmentData) -> Refused:
+    """Return the refusal of one fragment."""
+    return Refused(code, message, stream_id=data.stream_id, fragment_id=str(data.fragment_id))
+
+
+def gap_warning(skipped: range, options: StreamOptions) -> Refused:
+    """Return the report of numbers that were skipped, which refuses nothing."""
+    first, last = skipped[0], skipped[-1]
+    numbers = f"sequence {first} is" if first == last else f"sequences {first} to {last} are"
+    return Refused(
+        ErrorCode.INVALID_SEQUENCE,
+        f"{numbers} missing; what follows waits {options.gap_timeout_s:g} s for it",
+        stream_id=options.stream_id,
+        severity=Severity.WARNING,
+        metadata={"missing_from": first, "missing_to": last},
+    )
