@@ -59,12 +59,14 @@ class FakeSts:
         if self._socket is not None:
             await self._socket.emit(event, payload, to=connection)
 
-    async def acknowledge(self, connection: str, fragment: dict[str, Any]) -> None:
+    async def acknowledge(
+        self, connection: str, fragment: dict[str, Any], *, status: str = "queued"
+    ) -> None:
         await self.emit(
             connection,
             "fragment:ack",
             fragment_id=fragment["fragment_id"],
-            status="queued",
+            status=status,
             timestamp=round(1000 * time.time()),
         )
 
