@@ -5,7 +5,7 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -15,9 +15,13 @@ from environment.expectations import expect
 from environment.proofs import inside, reachability
 
 if TYPE_CHECKING:
+    from environment.evidence.log_lines import LogLine
     from environment.proofs.inside import PingReport, TcpConnection
     from environment.stack.containers import ServiceContainer
     from environment.stack.topology import Topology
+
+
+_REBUILDING = ("network_missing", "network_created", "container_started")
 
 
 def prove_named(stack: Topology, url: str, container: ServiceContainer) -> None:
@@ -217,6 +221,27 @@ def prove_outside(
         hint="E2E_EXTERNAL_PROBE=host:port names another probe, on this host if need be.",
     )
     return tuple(sorted(on_host))
+
+
+def prove_rebuilt(stack: Topology, lines: Sequence[LogLine], *, since: float, former: str) -> None:
+    """Each start since then was refused for want of the network, and the first refusal made it.
+
+    ``lines`` are this run's log; ``former`` is the id of the network that was removed.
+    """
+    told = [(line.event, line.fields) for line in lines if line.at >= since]
+    refused = {fields["container"] for event, fields in told if event == "network_missing"}
+    story = [event for event, _ in told if event in _REBUILDING]
+    network = stack.network.inspect()
+    expect(
+        refused == {container.name for container in stack.containers.values()}
+        and story[:3] == list(_REBUILDING)
+        and story.count("network_created") == 1
+        and network["Id"] != former
+        and datetime.fromisoformat(network["Created"]).timestamp() >= since,
+        expected="every start refused, one new network made, and the starts tried again",
+        seen=f"network {network['Id']} ({network['Created']}), formerly {former}; {told}",
+        hint="environment/stack/lifecycle.py: start makes a network that is missing.",
+    )
 
 
 def _is_address(host: str) -> bool:

@@ -92,7 +92,7 @@ class Registry:
     def _remember(self, registry: str, reason: str) -> None:
         self._memory.parent.mkdir(parents=True, exist_ok=True)
         reason = f"{reason}, a few minutes ago ({self._memory} remembers)"
-        self._memory.write_text(json.dumps({registry: reason}))
+        self._memory.write_text(json.dumps({**self._recall(), registry: reason}))
 
     def _follow(self, reference: str, progress: Progress) -> None:
         events: queue.Queue[Any] = queue.Queue()

@@ -58,7 +58,8 @@ class ServiceContainer(Lifecycle):
     def logs(self, since: float | None = None) -> str:
         """Its stdout and stderr, whole or from a Unix time on (seconds)."""
         with self._asked_to("show its log"):
-            return self._existing().logs(since=since).decode(errors="replace")
+            # The engine's client takes no 0 for a time.
+            return self._existing().logs(since=since or None).decode(errors="replace")
 
     def exec(self, *argv: str, timeout_s: float = 10) -> ExecResult:
         """Run a command inside, with its user and environment.

@@ -170,6 +170,8 @@ class BridgeNetwork:
         for option, harm in _NEEDED.items():
             if options.get(option) == "false":
                 return f"{harm} ({option}=false)"
+        if options.get(f"{_OPTION}default_bridge") == "true":
+            return "it is the engine's own, on which containers have no names"
         for member in (attrs["Containers"] or {}).values():
             if taken := self._reserved.intersection(self.aliases(member["Name"])):
                 names = ", ".join(sorted(taken))

@@ -160,7 +160,14 @@ class ProductionStack:
             self._on_event("stack_failed", error=str(error).splitlines()[0])
             raise
         self._started_in_s = time.monotonic() - begun
-        self._on_event("stack_healthy", took_s=round(self._started_in_s, 2))
+        ports = sorted(
+            port for each in self.containers.values() for port in each.spec.ports.values()
+        )
+        self._on_event(
+            "stack_healthy",
+            took_s=round(self._started_in_s, 2),
+            ports=",".join(str(port) for port in ports),
+        )
 
     def heal(self) -> tuple[str, ...]:
         """Undo what a scenario stopped, paused, removed or cut off; check that all is healthy.

@@ -33,14 +33,3 @@ Feature: User Story 6 - Test Fixture Management: Deterministic RTMP Publishing (
     When tests run sequentially
     Then fixture cleanup ensures no stream conflicts
     And each test gets fresh stream with unique name
-
-  # Not an acceptance scenario but an edge case of the specification, which is about the fixture.
-  @contract @edge-case @fr-025
-  Scenario: What happens when test fixture file is missing?
-    pytest fixture fails during setup with FileNotFoundError, test is skipped with clear error
-    message.
-
-    Given another run of the suite asks `publish_rtmp_stream` for a clip that is missing
-    When that run ends by itself
-    Then its fixture failed during setup with FileNotFoundError
-    And its scenario was skipped, and its summary says which file is missing

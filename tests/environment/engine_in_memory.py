@@ -8,7 +8,7 @@ import tarfile
 from types import SimpleNamespace
 from typing import Any
 
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, InvalidArgument, NotFound
 
 IMAGES = ("base", "media-server", "media-service", "sts-service")
 
@@ -116,6 +116,8 @@ class ContainerInMemory:
         self.engine.api.remove_container(self.id, force=force, v=v)
 
     def logs(self, since: float | None = None, tail: int | None = None) -> bytes:
+        if since is not None and since <= 0:
+            raise InvalidArgument("since value should be datetime or positive int/float")
         return b"".join(self.log.splitlines(keepends=True)[-tail if tail else 0 :])
 
     def put_archive(self, folder: str, archive: bytes) -> None:

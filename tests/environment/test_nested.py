@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from environment.runs.nested import belongs_to, nested_environment, processes_of
+from environment.runs.nested import (
+    belongs_to,
+    nested_environment,
+    processes_of,
+    published_ports,
+)
 from environment.runs.program import Program
 from environment.settings import Settings
 
@@ -33,12 +38,23 @@ def test_a_nested_run_has_its_own_names_whatever_the_outer_one_has(
         ("volume anonymous", {"e2e.run": "20260101-000000-000-nested-7"}, True),
         ("network other", {"e2e.run": "20260101-000000-000"}, False),
         ("network other", {}, False),
+        ("container in the way of nested-7", {"e2e.run": "20260101-000000-000-outer"}, False),
     ],
 )
 def test_a_run_s_things_are_known_by_name_and_by_label(
     name: str, labels: dict[str, str] | None, ours: bool
 ) -> None:
     assert belongs_to("nested-7", name, labels) is ours
+
+
+def test_the_ports_of_a_run_are_those_of_its_containers() -> None:
+    ours = {
+        "Names": ["/sts-service-nested-7"],
+        "Labels": {},
+        "Ports": [{"PublicPort": 4000, "PrivatePort": 3000}, {"PrivatePort": 9}],
+    }
+    others = {**ours, "Names": ["/sts-service"], "Ports": [{"PublicPort": 3000}]}
+    assert published_ports("nested-7", [ours, others]) == {4000}
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")

@@ -225,6 +225,13 @@ def test_logs_are_bounded(engine: Any) -> None:
     assert (config.type, config.config) == ("json-file", {"max-size": "50m"})
 
 
+@pytest.mark.parametrize("since", [None, 0.0, 1.5])
+def test_a_log_can_be_had_whole_and_in_part(engine: Any, since: float | None) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    assert stack.sts_service.logs(since=since) == "line one\nline two\n"
+
+
 def test_idle_is_when_every_stream_has_ended(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     service = make_stack(engine).media_service
     looks = [
@@ -269,6 +276,7 @@ NO_TALK = {"com.docker.network.bridge.enable_icc": "false"}
         ({"driver": "macvlan"}, "no bridge"),
         ({"options": NO_MASQUERADE}, "cannot reach the outside"),
         ({"options": NO_TALK}, "cannot reach each other"),
+        ({"options": {"com.docker.network.bridge.default_bridge": "true"}}, "have no names"),
     ],
 )
 def test_a_network_that_cannot_serve_is_refused(

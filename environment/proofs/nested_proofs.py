@@ -1,0 +1,114 @@
+"""Proofs about another run of the suite: how it ended, and what it said of the reason.
+
+Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from environment.evidence.log_lines import LogLine
+from environment.expectations import expect
+from environment.runs.nested import NestedRun
+
+_SHOWN_CHARS: Final = 1500
+# What shows that a test had control: the stack was handed over, or something was published.
+_IN_CONTROL: Final = frozenset({"stack_started", "publish_started"})
+_SERVICES: Final = ("e2e-media-service", "sts-service")
+
+
+def prove_failed(nested: NestedRun, status: int, since: float, limit_s: float) -> None:
+    """It ended in failure, within so many seconds of a moment (Unix seconds)."""
+    took_s = nested.ended_at - since
+    expect(
+        status > 0 and took_s <= limit_s,
+        expected=f"an exit status of its own that is not 0, within {limit_s:g} s",
+        seen=f"status {status} after {took_s:.1f} s; {nested.output[-_SHOWN_CHARS:]}",
+        evidence=nested.log_file,
+        hint="its log says what it waited for.",
+    )
+
+
+def prove_said(nested: NestedRun, cause: str, remedy: str) -> None:
+    """It printed the cause and the remedy, and no bare traceback in their place (FR-045)."""
+    said = " ".join(nested.output.split())
+    at = said.find(cause)
+    expect(
+        at >= 0 and remedy in said[at:],
+        expected=f"{cause!r}, and behind it {remedy!r} (FR-045)",
+        seen=said[-_SHOWN_CHARS:],
+        evidence=nested.log_file,
+        hint="environment/errors.py: an error is a cause with a remedy.",
+    )
+
+
+def prove_skipped(nested: NestedRun, status: int, reasons: Sequence[str]) -> None:
+    """Its scenarios were skipped, which is no failure, and it printed every part of the reason."""
+    said = " ".join(nested.output.split())
+    expect(
+        status == 0
+        and {result["outcome"] for result in nested.results} == {"skipped"}
+        and all(reason in said for reason in reasons),
+        expected=f"exit status 0, all skipped, the reason told: {', '.join(reasons)}",
+        seen=f"status {status}; {[r['outcome'] for r in nested.results]}; {said[-_SHOWN_CHARS:]}",
+        evidence=nested.log_file,
+        hint="environment/vocabulary.py skips; environment/evidence/report.py prints why.",
+    )
+
+
+def prove_first_alone_started(nested: NestedRun) -> None:
+    """Of its two services the engine made both and let one start."""
+    made, started = (
+        [
+            name
+            for line in nested.events
+            for name in _SERVICES
+            if line.event == event and line.fields["container"].startswith(f"{name}-")
+        ]
+        for event in ("container_created", "container_started")
+    )
+    expect(
+        sorted(made) == sorted(_SERVICES) and len(started) == 1,
+        expected="both services' containers made, one of them started",
+        seen=f"made: {made}; started: {started}",
+        evidence=nested.log_file,
+        hint="the engine refuses a second container on a port; run.log has both events.",
+    )
+
+
+def prove_no_test_had_control(nested: NestedRun) -> None:
+    """No step of it had the stack, and the log of each container that was started is kept."""
+    events = nested.events
+    started = {line.fields["container"] for line in events if line.event == "container_started"}
+    kept = {
+        f"{path.stem}-{nested.run_id}"
+        for path in nested.evidence.glob("stack/*.log")
+        if path.stat().st_size > 0
+    }
+    expect(
+        started and started <= kept and not _IN_CONTROL & {line.event for line in events},
+        expected="no test before all is healthy (FR-021), and the logs kept (FR-022, FR-042)",
+        seen=f"events: {[line.event for line in events]}; started: {sorted(started)}; "
+        f"logs: {sorted(kept)}",
+        evidence=nested.evidence,
+        hint="environment/session.py: _start_stack.",
+    )
+
+
+def prove_healthy_first(events: Sequence[LogLine]) -> None:
+    """Three containers started and healthy, the stack ready, and only then a stream (FR-021)."""
+    at = {
+        event: [line.at for line in events if line.event == event]
+        for event in ("container_started", "container_healthy", "stack_started", "publish_started")
+    }
+    expect(
+        len(at["container_started"]) == len(at["container_healthy"]) == 3
+        and len(at["stack_started"]) == 1
+        and at["publish_started"]
+        and max(at["container_started"]) <= at["stack_started"][0]
+        and max(at["container_healthy"]) <= at["stack_started"][0] <= min(at["publish_started"]),
+        expected="all healthy before a test publishes (FR-021), each with its time (FR-043)",
+        seen=at,
+        hint="environment/session.py: stack() returns once everything is healthy.",
+    )
