@@ -175,14 +175,14 @@ class Connections:
 
     async def _hang_up(self, eio_sid: str, line: _Line | None) -> None:
         socket = self._server.eio.sockets.get(eio_sid)
-        transport = None if line is None else line.transport
+        environ = self._server.environ.get(eio_sid, {})
+        transport = _websocket(environ) if line is None else line.transport
+        upgraded = self._upgraded.get(eio_sid)
         if socket is not None:
             await socket.close(
                 wait=False, abort=True, reason=self._server.eio.reason.TRANSPORT_ERROR
             )
-            environ = self._server.environ.get(eio_sid, {})
-            transport = transport or _websocket(environ)
-        for each in (transport, self._upgraded.get(eio_sid)):
+        for each in (transport, upgraded):
             _abort(each)
 
     def _abort_if_over(self, line: _Line) -> None:
