@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from media_service.protocol import Opened
+from media_service.worker import rtsp
 from media_service.worker.errors import StreamError
 from media_service.worker.sps import picture_size
 
@@ -31,11 +34,28 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """An open input and its tracks."""
+    """An open input and its tracks; ``opened_s``: when it was asked for, on the monotonic clock."""
 
     container: InputContainer
     video: VideoStream
     audio: AudioStream
+    opened_s: float
+
+    def packets(self, *, ready_since_s: float) -> Iterator[Packet[Stream]]:
+        """Yield the packets of both tracks to the source's end, in the form that RTMP gives them.
+
+        Times count from the source's own zero; over RTSP, whose times do not tell it, from when the
+        source became ready (``ready_since_s``, on the monotonic clock). Raises what FFmpeg raises.
+        """
+        demuxed = self.container.demux(self.video, self.audio)
+        if self.container.format.name != "rtsp":
+            return demuxed
+        join = rtsp.joined(
+            ready_since_s=ready_since_s,
+            opened_s=self.opened_s,
+            told_us=lambda: self.container.start_time_realtime,
+        )
+        return rtsp.adapted(demuxed, self.video, join)
 
 
 def open_source(url: str, *, tracks: int, stop: threading.Event) -> Source:
@@ -44,12 +64,15 @@ def open_source(url: str, *, tracks: int, stop: threading.Event) -> Source:
     A source that is not there yet is tried for ``RETRY_S``; one that seems to lack a track is
     looked at once more, thoroughly, unless the media server knows (``tracks``) that it does.
     """
+    opened_s = time.monotonic()
     container = _open(url, _QUICK, stop)
-    if tracks != 1 and not (container.streams.video and container.streams.audio):
+    both = container.streams.video and container.streams.audio
+    if (tracks != 1 and not both) or not _is_configured(container):
         container.close()
+        opened_s = time.monotonic()
         container = _open(url, _THOROUGH, stop)
     try:
-        return Source(container, *_tracks(container))
+        return Source(container, *_tracks(container), opened_s)
     except StreamError:
         container.close()
         raise
@@ -86,6 +109,9 @@ def _open(url: str, analysis: dict[str, str], stop: threading.Event) -> InputCon
         # Naming the format saves half a second of guessing.
         container_format = "flv"
         options |= {"rtmp_live": "live", "fpsprobesize": "0", "tcp_nodelay": "1"}
+    elif url.startswith("rtsp"):
+        container_format = "rtsp"
+        options |= {"rtsp_transport": "tcp", "fpsprobesize": "0"}
     give_up_at = time.monotonic() + RETRY_S
     while True:
         try:
@@ -115,7 +141,20 @@ def _tracks(container: InputContainer) -> tuple[VideoStream, AudioStream]:
         raise StreamError("unsupported_codec", f"unsupported video codec {video_codec}: not H.264")
     if audio.codec_context is None:
         raise StreamError("unsupported_codec", "unsupported audio codec: it cannot be decoded")
+    if container.format.name == "rtsp":
+        record = rtsp.configuration(video.codec_context.extradata)
+        if record is None:
+            raise StreamError("input_broken", "no parameter sets of H.264 came", retryable=True)
+        video.codec_context.extradata = record
     return video, audio
+
+
+def _is_configured(container: InputContainer) -> bool:
+    """Whether the pictures can be passed on without having been seen; over RTMP they always can."""
+    if container.format.name != "rtsp" or not container.streams.video:
+        return True
+    context = container.streams.video[0].codec_context
+    return context is None or rtsp.configuration(context.extradata) is not None
 
 
 def _picture_size(video: VideoStream, keyframe: Packet[VideoStream]) -> tuple[int, int]:
