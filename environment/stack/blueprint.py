@@ -23,6 +23,8 @@ API_PORT: Final = 9997
 MEDIA_SERVICE_PORT: Final = 8080
 STS_PORT: Final = 3000
 
+DATA_FOLDER: Final = "/data"
+"""What media-service may write, and finds again after a restart."""
 MODELS_FOLDER: Final = "/models"
 """Where sts-service looks models up by name."""
 POCKET_FOLDER: Final = "/opt/models/pocket"
@@ -90,7 +92,9 @@ def media_service(settings: Settings, images: ImageSet, owner: Owner) -> Contain
         ports={MEDIA_SERVICE_PORT: settings.media_service_port},
         http_port=MEDIA_SERVICE_PORT,
         labels=owner.labels(),
+        volumes={settings.named("e2e-segments"): DATA_FOLDER},
         extra_hosts={HOST_FROM_INSIDE: "host-gateway"} if on_host else {},
+        confined=True,
     )
 
 
@@ -132,6 +136,7 @@ def sts_service(settings: Settings, images: ImageSet, owner: Owner) -> Container
         borrowed={settings.e2e_models_volume: MODELS_FOLDER}
         if settings.wants_models_volume
         else {},
+        confined=True,
     )
 
 

@@ -18,6 +18,7 @@ from environment.stack.ownership import Owner
 from environment.stack.reaper import reap
 
 _LOG_MAX_SIZE: Final = "50m"
+_SCRATCH: Final = {"/tmp": "size=256m,mode=1777"}  # noqa: S108 - inside the container
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class ContainerSpec:
     to nobody's run: they are mounted read-only where they exist, and neither made nor removed.
     `files` are absolute paths inside the container to content put there before its first start.
     `command` takes the place of the image's own, where there is one; `tmpfs` maps mount points to
-    the options of small disks in memory.
+    the options of small disks in memory. `confined`: its root file system is read-only, but for
+    `/tmp` in memory, and it has no capability, nor a way to get one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ContainerSpec:
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict)
+    confined: bool = False
 
 
 def create_container(client: docker.DockerClient, spec: ContainerSpec, network: str) -> Container:
@@ -75,7 +78,10 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
                 *_borrowed(client, spec),
             ],
             extra_hosts=dict(spec.extra_hosts),
-            tmpfs=dict(spec.tmpfs),
+            tmpfs={**(_SCRATCH if spec.confined else {}), **spec.tmpfs},
+            read_only=spec.confined,
+            cap_drop=["ALL"] if spec.confined else None,
+            security_opt=["no-new-privileges"] if spec.confined else None,
             # Other drivers may keep no log that could be read back.
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": _LOG_MAX_SIZE}),
         )
