@@ -28,9 +28,11 @@ from environment.provision.errand import packed, remove
 from environment.provision.locks import SETUP_FOLDER
 from environment.provision.pins import Pins, read_pins
 from environment.provision.pip_config import read_pip_config
+from environment.stack.ownership import Owner
 
 TIMEOUT_S: Final = 1800.0
 LABEL: Final = "dubspec.wheels"
+_RUN: Final = "wheels"
 
 _OUT: Final = "/wheels"
 # PEP 517 for all, since old packages without it would need more in the environment of pip.
@@ -152,7 +154,8 @@ def _run_pip(
             ],
             # The index is seen as the host sees it, a mirror or proxy on its loopback included.
             network_mode="host",
-            labels={LABEL: str(os.getpid())},
+            # As an owner's, the next run sweeps it away if this one is killed.
+            labels={LABEL: str(os.getpid()), **Owner.current(_RUN).labels()},
         )
     except APIError as error:
         raise ImageUnavailable(
