@@ -128,7 +128,7 @@ async def test_whatever_breaks_every_fragment_has_one_outcome_in_its_time(
     link.thaw()
     workers.gate.set()
     outcomes = await asyncio.gather(*dubs, return_exceptions=True)
-    assert time.monotonic() - began_at < 5
+    assert time.monotonic() - began_at < 10
     unexpected = [
         outcome for outcome in outcomes if not isinstance(outcome, FragmentProcessed | StsError)
     ]
