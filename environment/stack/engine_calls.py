@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
+import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from environment.errors import EngineUnavailable
 
 
+# Evidence and clean-up ask some twenty times more, and each would wait for a minute again.
+_PATIENCE_AFTERWARDS_S: Final = 5
+
+
 @contextmanager
-def engine_called() -> Iterator[None]:
+def engine_called(client: docker.DockerClient) -> Iterator[None]:
     """Turn the silence of an engine into an error that tells it; what it refuses stays as it is.
+
+    From then on this client waits only seconds for an answer.
 
     Raises:
         EngineUnavailable: it stopped answering.
@@ -23,6 +31,7 @@ def engine_called() -> Iterator[None]:
     except APIError:
         raise
     except (DockerException, RequestException) as error:
+        client.api.timeout = _PATIENCE_AFTERWARDS_S
         raise EngineUnavailable(
             f"The Docker engine stopped answering ({type(error).__name__}).",
             remedy="see whether `docker version` answers, and start the engine if it does not; "

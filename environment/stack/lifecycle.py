@@ -95,7 +95,7 @@ class Lifecycle:
             ContainerFailed: the engine refuses.
         """
         if self.status == "absent":
-            with engine_called():
+            with engine_called(self._client):
                 self._container = self._created()
             self._on_event("container_created", container=self.name, image=self.image)
 
@@ -230,7 +230,7 @@ class Lifecycle:
         """The engine's description, as `docker inspect` prints it."""
         container = self._existing()
         try:
-            with engine_called():
+            with engine_called(self._client):
                 container.reload()
         except NotFound as error:
             raise ContainerFailed(f"The container {self.name} is gone.") from error
@@ -264,7 +264,7 @@ class Lifecycle:
     @contextmanager
     def _asked_to(self, do: str) -> Iterator[None]:
         try:
-            with engine_called():
+            with engine_called(self._client):
                 yield
         except APIError as error:
             raise ContainerFailed(f"{self.name} cannot {do}: {error.explanation}.") from error
@@ -277,7 +277,7 @@ class Lifecycle:
     def _state(self) -> dict[str, Any]:
         if self._container is not None:
             try:
-                with engine_called():
+                with engine_called(self._client):
                     self._container.reload()
             except NotFound:
                 return {"Status": "absent"}

@@ -57,7 +57,7 @@ class BridgeNetwork:
             NameTaken: it belongs to a run that still lives.
             NetworkUnusable: what is there cannot carry the system; it says why.
         """
-        with self._making, engine_called():
+        with self._making, engine_called(self._client):
             self._ensure()
 
     def _ensure(self) -> None:
@@ -140,7 +140,7 @@ class BridgeNetwork:
 
     def _find(self) -> Network | None:
         # The engine's filter matches parts of names.
-        with engine_called():
+        with engine_called(self._client):
             candidates = self._client.networks.list(names=[self.name])
         found = [network for network in candidates if network.name == self.name]
         if len(found) > 1:

@@ -153,7 +153,7 @@ class ProductionStack:
             return
         begun = time.monotonic()
         try:
-            with _refusals_explained():
+            with _refusals_explained(self._client):
                 self._bring_up()
         except HarnessError as error:
             self._failure = error
@@ -182,7 +182,7 @@ class ProductionStack:
         """
         if self._started_in_s is None:
             return ()
-        with _refusals_explained():
+        with _refusals_explained(self._client):
             done = self._restore()
         if done:
             self._on_event("stack_healed", done=done)
@@ -350,9 +350,9 @@ class ProductionStack:
 
 
 @contextmanager
-def _refusals_explained() -> Iterator[None]:
+def _refusals_explained(client: docker.DockerClient) -> Iterator[None]:
     try:
-        with engine_called():
+        with engine_called(client):
             yield
     except APIError as error:
         raise ContainerFailed(f"The Docker engine refuses: {error.explanation}.") from error

@@ -556,6 +556,7 @@ def test_whatever_is_asked_of_an_engine_that_is_gone_says_so(
     for ask in (lambda: sts.status, sts.inspect, sts.start, lambda: sts.address):
         with pytest.raises(EngineUnavailable, match="docker version"):
             ask()
+    assert engine.api.timeout == 5
 
 
 def test_a_helper_runs_its_own_command_and_goes_with_its_context(engine: Any) -> None:
