@@ -12,7 +12,6 @@ from requests.exceptions import RequestException
 
 from environment.errors import EngineUnavailable
 
-
 # Evidence and clean-up ask some twenty times more, and each would wait for a minute again.
 _PATIENCE_AFTERWARDS_S: Final = 5
 
