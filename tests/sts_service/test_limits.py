@@ -229,8 +229,7 @@ class TestMemory:
             # Each answer is a megabyte; the systems' own buffers take several, and then no more.
             sent = fragment(0, level(0.1, 8.0))
             with pytest.raises((aiohttp.ClientError, ConnectionError)):
-                for _ in range(100):
-                    await say("fragment:data", sent)
+                await asyncio.gather(*(say("fragment:data", sent) for _ in range(100)))
             await until(lambda: metric(service, "sts_clients_slow_total") == 1)
             await until(lambda: metric(service, "sts_connections") == 0)
             await until(lambda: not service._server.eio.sockets)
