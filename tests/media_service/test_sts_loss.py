@@ -122,8 +122,10 @@ async def test_a_silent_cut_is_seen_in_time_also_with_a_fragment_half_sent(
     if sending:
         # More than the buffers on the way take, so that the sender stands still.
         held = asyncio.create_task(stream.dub(fragment(0, seconds=50), within_s=30))
-    with pytest.raises(StsUnavailableError):
+    with capture_logs() as lines, pytest.raises(StsUnavailableError):
         await held
+    told = [line["error"] for line in lines if line["event"] == "sts_unreachable"]
+    assert told == ["no answer within 0.2 s"]
     # 0.6 s for the silence, 0.2 s for the attempt at once.
     assert 0.3 < time.monotonic() - cut_at < 2.0
     assert client.away

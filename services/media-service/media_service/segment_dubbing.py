@@ -109,8 +109,9 @@ class SegmentDubbing:
         segment.fragment_id = str(fragment.fragment_id)
 
         def sent() -> None:
+            event = "fragment_sent" if segment.sent_at is None else "fragment_resent"
             segment.sent_at = segment.sent_at or time.time()
-            self._log.info("fragment_sent", number=cut.number, fragment_id=segment.fragment_id)
+            self._log.info(event, number=cut.number, fragment_id=segment.fragment_id)
 
         def acked() -> None:
             segment.acked_at = segment.acked_at or time.time()

@@ -140,7 +140,9 @@ class StsConnection:
                     wait_timeout=within_s,
                 )
         except _CONNECT_ERRORS as error:
-            cause = self._refusal or str(error) or repr(error)
+            silence = f"no answer within {within_s:g} s"
+            spoken = silence if isinstance(error, TimeoutError) else str(error)
+            cause = self._refusal or spoken or repr(error)
             raise StsConnectError(cause, refused=self._refusal is not None) from error
         if client.eio.state != "connected":
             # It was lost before there was anything to lose, so the library says nothing.
