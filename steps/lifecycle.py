@@ -1,4 +1,4 @@
-"""Life cycle: containers stopped, started and restarted while a stream is on the air.
+"""Life cycle: sts-service stopped and started again while a stream is on the air.
 
 A stream here is the beginning of the five-minute clip, followed from beside until the scenario has
 seen enough of it; then its publisher ends.
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from environment.faults.outages import stopped
-from environment.proofs.aftermath import Aftermath, gather_aftermath
+from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.container_proofs import prove_healthy, prove_started_anew
 from environment.proofs.network_proofs import prove_linked
 from environment.proofs.survival_proofs import (
@@ -23,7 +23,7 @@ from environment.proofs.survival_proofs import (
     prove_resumed_with_next,
     prove_told_as_heard,
 )
-from environment.runs.live_stream import LiveStream, Report
+from environment.runs.live_stream import Report, is_dubbed, put_on_the_air
 from environment.vocabulary import Context, given, then, when
 
 CLIP = "5min-loop.mp4"
@@ -32,7 +32,6 @@ STREAM = "live/test/in"
 AT_ONCE_S = 2.0
 # A segment of six seconds, 30 s for its dub, and as much again for a slow machine.
 SEGMENT_WITHIN_S = 60.0
-ENDS_WITHIN_S = 60.0
 ATTEMPTS_SEEN = 2
 
 
@@ -43,11 +42,8 @@ def pipeline_processing(context: Context) -> None:
     for container in stack.containers.values():
         prove_healthy(container)
     stack.media_service.wait_idle()
-    run.notes["since"] = time.time()
-    publication = run.publish(context.session.clip(CLIP), STREAM)
-    stream = run.cleanup.enter_context(LiveStream(context.session, publication))
-    run.notes["stream"] = stream
-    stream.wait_segments("on the air", 1, _dubbed, timeout_s=SEGMENT_WITHIN_S)
+    run.notes |= {"since": time.time(), "metrics": stack.media_service.metrics()}
+    run.notes["stream"] = put_on_the_air(run, context.session.clip(CLIP), STREAM)
 
 
 @when("STS-service container is stopped")
@@ -133,7 +129,7 @@ def pipeline_resumes(context: Context) -> None:
     notes = context.run.notes
     stream, at, connected_at = notes["stream"], notes["at"], notes["connected at"]
     stream.wait_segments(
-        "dubbed again", 2, lambda s: _dubbed(s) and s["cut_at"] > at, timeout_s=SEGMENT_WITHIN_S
+        "dubbed again", 2, lambda s: is_dubbed(s) and s["cut_at"] > at, timeout_s=SEGMENT_WITHIN_S
     )
     aftermath = _ended(context)
     prove_resumed_with_next(aftermath, gone_at=at, back_at=connected_at)
@@ -143,15 +139,8 @@ def pipeline_resumes(context: Context) -> None:
 
 
 def _ended(context: Context) -> Aftermath:
-    """End the publisher, let the stream finish, and take up what is left of it."""
-    stream: LiveStream = context.run.notes["stream"]
-    stream.publication.stop()
-    stream.wait_ended(timeout_s=ENDS_WITHIN_S)
-    return gather_aftermath(context.session, stream, context.run.artifacts / "aftermath")
-
-
-def _dubbed(segment: Report) -> bool:
-    return bool(segment["outcome"] == "dubbed" and segment["released_at"])
+    folder = context.run.artifacts / "aftermath"
+    return end_stream(context.session, context.run.notes["stream"], folder)
 
 
 def _fell_back_since(at: float) -> Callable[[Report], bool]:

@@ -35,9 +35,10 @@ class Fate:
     """What the output has in a segment's place.
 
     ``heard``: ``dubbed`` and ``original`` are waveforms that were found there, ``silent`` is a
-    place without sound in source and output, ``other`` sound that is neither, ``absent`` no
-    picture of it at all. ``at_s`` is when its first picture is shown; ``skew_ms`` how late the
-    sound is against the picture; ``score`` how surely it was found (1: the same waveform).
+    place without sound in source and output, ``other`` sound that is neither, ``absent`` neither
+    picture nor sound of it. ``at_s`` is when its first picture is shown; ``skew_ms`` how late the
+    sound is against the picture; ``score`` how surely it was found (1: the same waveform). Where
+    nobody saw the dub, ``dubbed`` has no skew: it is only another sound than the original.
     """
 
     number: int
@@ -63,8 +64,10 @@ def tell_fates(source: Take, output: Take, parts: Sequence[Part]) -> tuple[Fate,
 
 def _fate(source: Take, output: Take, pictures: PictureMap, part: Part) -> Fate:
     shown_s = pictures.output_time(part.start_s, part.start_s + part.duration_s)
+    pictured = shown_s is not None
     if shown_s is None:
-        return Fate(part.number, "absent")
+        # A join that missed the first keyframe shows a held picture: the sound may be there.
+        shown_s = part.start_s + _nearest_offset_s(pictures, part.start_s)
     original = source.audio.cut(part.start_s, part.duration_s)
     there = output.audio.cut(shown_s, part.duration_s)
     verdict = compare(original, there, RATE_HZ)
@@ -74,8 +77,7 @@ def _fate(source: Take, output: Take, pictures: PictureMap, part: Part) -> Fate:
         (match for match in (found, dub) if match is not None), key=_score, default=None
     )
     if best is None or not best.found:
-        heard: Heard = "silent" if _is_silent(there) and best is None else "other"
-        return Fate(part.number, heard, shown_s, None, _score(best), verdict)
+        return Fate(part.number, _unfound(part, there, verdict, best, pictured), shown_s)
     return Fate(
         part.number,
         "original" if best is found else "dubbed",
@@ -84,6 +86,22 @@ def _fate(source: Take, output: Take, pictures: PictureMap, part: Part) -> Fate:
         best.score,
         verdict,
     )
+
+
+def _unfound(
+    part: Part, there: Samples, verdict: Verdict, best: Match | None, pictured: bool
+) -> Heard:
+    if not pictured:
+        return "absent"
+    if best is None and _is_silent(there):
+        return "silent"
+    return "dubbed" if part.dub is None and verdict.verdict == "dubbed" else "other"
+
+
+def _nearest_offset_s(pictures: PictureMap, source_s: float) -> float:
+    """By how much the output is behind the source, at the picture nearest to that time."""
+    nearest = int(np.argmin(np.abs(pictures.source_s - source_s)))
+    return float(pictures.output_s[nearest] - pictures.source_s[nearest])
 
 
 def _match(sound: Samples, output: Take, shown_s: float) -> Match | None:

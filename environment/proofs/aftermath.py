@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # After these the source is read on another clock, that of its next publication.
 _INPUT_BROKEN: Final = frozenset({"input_lost", "media_server_lost"})
+_ENDS_WITHIN_S: Final = 60.0
 _RECORDED_WITHIN_S: Final = 30.0
 
 
@@ -122,12 +123,26 @@ class Aftermath:
         return -begins_s
 
 
+def end_stream(session: Session, stream: LiveStream, folder: Path) -> Aftermath:
+    """End the publisher in order, let the stream finish, and take up what is left of it.
+
+    Raises ``WaitTimeout`` where it does not finish, and what ``gather_aftermath`` raises.
+    """
+    stream.publication.stop()
+    stream.wait_ended(timeout_s=_ENDS_WITHIN_S)
+    return gather_aftermath(session, stream, folder)
+
+
 def gather_aftermath(session: Session, stream: LiveStream, folder: Path) -> Aftermath:
     """Fetch all that was recorded of a stream that has ended; leave the evidence in ``folder``.
 
     Raises ``WaitTimeout`` where nothing was recorded, or somebody publishes still.
     """
-    stack, report, timeout_s = session.stack(), stream.report, session.settings.timeout(30)
+    stack, report, timeout_s = (
+        session.stack(),
+        stream.report,
+        session.settings.timeout(_RECORDED_WITHIN_S),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     sources, outputs = (
         fetch_recordings(stack, path, folder, timeout_s=timeout_s)

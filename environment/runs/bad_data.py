@@ -31,10 +31,16 @@ GARBAGE: Final[dict[str, bytes]] = {
 """What is sent to a port, by name; the same bytes each time."""
 
 
-def cut_clip(clip: Path, seconds: float, destination: Path, *, audio: bool = True) -> Path:
-    """Write the beginning of a clip, packets as they are, with or without its sound."""
+def cut_clip(
+    clip: Path, seconds: float, destination: Path, *, audio: bool = True, start_s: float = 0.0
+) -> Path:
+    """Write that much of a clip, packets as they are, with or without its sound.
+
+    It begins with the keyframe at ``start_s``, or the one before.
+    """
     argv = [
-        *("ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(clip), "-t", str(seconds)),
+        *("ffmpeg", "-nostdin", "-v", "error", "-y", "-ss", str(start_s), "-i", str(clip)),
+        *("-t", str(seconds)),
         *(() if audio else ("-an",)),
         *("-c", "copy", str(destination)),
     ]

@@ -19,6 +19,9 @@ from environment.runs.stream_log import StreamLog
 from environment.waiting import NotYet, wait_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from environment.scenario import ScenarioRun
     from environment.session import Session
     from environment.stack.topology import Topology
 
@@ -26,6 +29,8 @@ Report = dict[str, Any]
 """A stream's report, as /v1/streams of media-service has it."""
 
 POLL_S: Final = 0.2
+FIRST_WITHIN_S: Final = 60.0
+"""A segment of six seconds, 30 s for its dub, and as much again for a slow machine."""
 _TIMEOUT_S: Final = 2.0
 _ENDED: Final = frozenset({"finished", "failed"})
 _MAX_CHANGES: Final = 1000
@@ -169,3 +174,18 @@ class LiveStream:
         if last is None or (last.sts_connected, last.media_server_reachable) != (sts, media_server):
             self.changes.append(Change(time.time(), sts, media_server))
             del self.changes[:-_MAX_CHANGES]
+
+
+def put_on_the_air(run: ScenarioRun, clip: Path, said: str) -> LiveStream:
+    """Publish ``clip`` at the scenario's own path for ``said``; follow it, to the scenario's end.
+
+    Returns once its first segment has gone out dubbed: all three services are at work.
+    """
+    stream = run.cleanup.enter_context(LiveStream(run.session, run.publish(clip, said)))
+    stream.wait_segments("on the air", 1, is_dubbed, timeout_s=FIRST_WITHIN_S)
+    return stream
+
+
+def is_dubbed(segment: Report) -> bool:
+    """Whether a segment has gone out with its dub."""
+    return bool(segment["outcome"] == "dubbed" and segment["released_at"])

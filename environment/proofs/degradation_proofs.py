@@ -1,0 +1,174 @@
+"""Proofs about degraded streams: complete though not all of it is dubbed, or failed for a reason.
+
+Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from environment.expectations import expect
+from environment.measuring.media import timeline
+from environment.proofs.service_log import logged
+from environment.proofs.survival_proofs import (
+    prove_clock_unbroken,
+    prove_numbers_whole,
+    prove_told_as_heard,
+)
+from environment.stack.metrics import Metrics, total
+
+if TYPE_CHECKING:
+    from environment.proofs.aftermath import Aftermath
+    from environment.stack.topology import Topology
+
+AS_LONG_WITHIN_S: Final = 0.5
+"""FR-037."""
+_KEPT_FATES: Final = frozenset({"dubbed", "original", "silent"})
+
+
+def prove_backed_off(
+    stack: Topology, waits_s: tuple[float, ...], *, since: float, slack_s: float
+) -> None:
+    """media-service tried to reconnect after exactly these waits, and then gave up, and said so.
+
+    The waits are those between the log's lines, the times of the attempts themselves included:
+    each may be longer than announced by ``slack_s``, and never shorter.
+    """
+    service = stack.media_service
+    tries = logged(service, "sts_reconnecting", since=since)
+    given_up = logged(service, "sts_given_up", since=since)
+    announced = tuple(float(line.fields["delay_s"]) for line in tries)
+    moments = [line.at for line in (*tries, *given_up[:1])]
+    took_s = tuple(round(after - before, 2) for before, after in pairwise(moments))
+    expect(
+        announced == waits_s
+        and len(took_s) == len(waits_s)
+        and all(
+            wait_s - 0.1 <= took <= wait_s + slack_s
+            for wait_s, took in zip(waits_s, took_s, strict=True)
+        ),
+        expected=f"attempts after {waits_s} s, then given up",
+        seen=f"announced {announced}, took {took_s}, given up {len(given_up)} times",
+        hint="media-service's log: sts_reconnecting, sts_given_up.",
+    )
+
+
+def prove_complete(aftermath: Aftermath) -> None:
+    """Everything that was published came out, dubbed or with its own sound, on one clock (FR-037).
+
+    What is heard in each segment's place is told from the recordings, picture by picture.
+    """
+    lost = [str(fate) for fate in aftermath.fates.values() if fate.heard not in _KEPT_FATES]
+    published, came_out = (
+        {track.kind: track.duration_s for path in paths for track in timeline(path)}
+        for paths in (aftermath.sources, aftermath.outputs)
+    )
+    expect(
+        not lost
+        and set(published) == set(came_out) == {"video", "audio"}
+        and all(abs(came_out[k] - published[k]) <= AS_LONG_WITHIN_S for k in published),
+        expected=f"all that was published, within {AS_LONG_WITHIN_S:g} s: {published}",
+        seen=f"{came_out}; neither dubbed nor original: {lost or 'none'}",
+        evidence=aftermath.folder,
+        hint="the recordings lie there; aftermath.json has what media-service says.",
+    )
+    prove_numbers_whole(aftermath)
+    prove_told_as_heard(aftermath)
+    prove_clock_unbroken(aftermath)
+
+
+def what_was_not_dubbed(aftermath: Aftermath) -> str | None:
+    """Say which segments went out with their original audio, and why; None where none did."""
+    undubbed = [s for s in aftermath.segments if s["outcome"] == "original"]
+    if not undubbed:
+        return None
+    reasons = sorted({str(segment["reason"]) for segment in undubbed})
+    numbers = ", ".join(str(segment["number"]) for segment in undubbed)
+    return f"segments {numbers} went out with their original audio: {', '.join(reasons)}"
+
+
+def prove_no_error_logged(stack: Topology, report: Mapping[str, Any], *, since: float) -> None:
+    """The log of media-service has no error about the stream."""
+    errors = [
+        f"{line.event}: {line.fields.get('error')}"
+        for event in ("stream_failed", "stream_crashed")
+        for line in logged(stack.media_service, event, since=since)
+        if line.fields.get("stream_id") == report["stream_id"]
+    ]
+    expect(
+        not errors,
+        expected=f"no error about {report['path_in']} in the log of media-service",
+        seen="; ".join(errors),
+        hint="`docker logs` of media-service, and /v1/streams.",
+    )
+
+
+def prove_failed_alone(
+    stack: Topology, report: Mapping[str, Any], text: str, *, since: float
+) -> None:
+    """The stream has failed with that error in log and report; its worker is gone, with an error.
+
+    The service itself is healthy (021, edge cases: a worker that exits).
+    """
+    service = stack.media_service
+    said = [
+        line
+        for line in logged(service, "stream_failed", since=since)
+        if line.fields.get("stream_id") == report["stream_id"]
+        and line.fields.get("level") == "error"
+        and text in str(line.fields.get("error"))
+    ]
+    worker = report["worker"] or {}
+    gone = service.exec("test", "-e", f"/proc/{worker.get('pid')}").exit_code != 0
+    expect(
+        said and report["state"] == "failed" and text in (report["error"] or ""),
+        expected=f"{text!r} as an error in the log, and in the report of a failed stream",
+        seen=f"{len(said)} lines; state {report['state']}, error {report['error']!r}",
+        hint="media-service's log: stream_failed.",
+    )
+    expect(
+        worker.get("exit_code") and gone and service.is_answering(),
+        expected="the worker gone, with an exit code that is not 0, and the service healthy",
+        seen=f"exit code {worker.get('exit_code')}, gone: {gone}, answering: "
+        f"{service.is_answering()}",
+        hint="media-service's log: worker_exited.",
+    )
+
+
+def prove_timed_out(aftermath: Aftermath, number: int, limit_s: float, slack_s: float) -> None:
+    """That segment was given up when its time was over, neither before nor much later."""
+    segment = next((s for s in aftermath.segments if s["number"] == number), {})
+    took_s = (segment.get("released_at") or 0.0) - (segment.get("cut_at") or 0.0)
+    expect(
+        segment.get("outcome") == "original"
+        and segment.get("reason") == "timeout"
+        and limit_s <= took_s <= limit_s + slack_s,
+        expected=f"segment {number} with its original audio, {limit_s:g} s after it was cut",
+        seen=f"{segment.get('outcome')}, {segment.get('reason')}, after {took_s:.2f} s",
+        evidence=aftermath.folder / "aftermath.json",
+        hint="FRAGMENT_TIMEOUT_S of media-service; its log: fragment_not_dubbed.",
+    )
+
+
+def prove_dropped_late(
+    stack: Topology, aftermath: Aftermath, number: int, before: Metrics, *, since: float
+) -> None:
+    """The result of that segment came, after its time, and was dropped, logged and counted."""
+    fragment = aftermath.fragments.get(number)
+    answered = fragment is not None and fragment.status == "success"
+    lines = [
+        line.fields.get("sequence_number")
+        for line in logged(stack.media_service, "fragment_late", since=since)
+    ]
+    name = "media_service_results_late_total"
+    counted = stack.media_service.metric(name) - total(before, name, {})
+    expect(
+        answered and number in lines and counted == len(lines),
+        expected=f"the late result of segment {number} on the wire, logged, and counted",
+        seen=f"result {'seen' if answered else 'not seen'} on the wire, logged for {lines}, "
+        f"{counted:g} counted",
+        evidence=aftermath.folder / "wire.jsonl",
+        hint="media-service's log: fragment_late; its metric results_late.",
+    )

@@ -1,0 +1,155 @@
+"""Degradation: what goes out, and what is said of it, when STS or a track is missing."""
+
+from __future__ import annotations
+
+import time
+
+from environment.expectations import expect
+from environment.proofs.aftermath import Aftermath, end_stream
+from environment.proofs.degradation_proofs import (
+    prove_backed_off,
+    prove_complete,
+    prove_dropped_late,
+    prove_failed_alone,
+    prove_no_error_logged,
+    prove_timed_out,
+    what_was_not_dubbed,
+)
+from environment.proofs.service_log import logged
+from environment.proofs.warning_proofs import prove_failed_on, prove_passed_with_warning
+from environment.runs.live_stream import LiveStream
+from environment.runs.nested import NestedRun
+from environment.vocabulary import Context, given, then, when
+from environment.waiting import wait_for
+
+MUTE_CLIP = "no-audio.mp4"
+STREAM = "live/test/in"
+NESTED = "degraded.feature"
+# Nested runs need no real waits: what they are about is what the suite makes of it.
+IN_A_HURRY = {
+    "STS_PROFILE": "embedded",
+    "SEGMENT_DURATION_S": "2",
+    "FRAGMENT_TIMEOUT_S": "5",
+    "STS_RECONNECT_BASE_S": "0.2",
+}
+# An attempt at a peer that is not there may take that long by itself.
+ATTEMPT_S = 7.0
+TIMED_OUT_WITHIN_S = 3.0
+GIVES_UP_WITHIN_S = 120.0
+SEGMENT_WITHIN_S = 60.0
+
+
+@then("media-service retries after 2, 4, 8, 16 and 32 seconds, and not again so soon")
+def backs_off(context: Context) -> None:
+    """Wait until it has given up; hold the waits of its attempts against the log's times."""
+    stack, since = context.session.stack(), context.run.notes["at"]
+    wait_for(
+        "media-service to give STS up",
+        lambda: logged(stack.media_service, "sts_given_up", since=since),
+        timeout_s=stack.settings.timeout(GIVES_UP_WITHIN_S),
+        interval_s=0.5,
+    )
+    prove_backed_off(stack, (2.0, 4.0, 8.0, 16.0, 32.0), since=since, slack_s=ATTEMPT_S)
+
+
+@when("the next {count:d} segments have gone out with their original audio")
+def next_segments_original(context: Context, count: int) -> None:
+    """Wait for that many, in the report of media-service; what they are is proven afterwards."""
+    stream: LiveStream = context.run.notes["stream"]
+    known = len(stream.segments)
+    stream.wait_segments(
+        "with their original audio",
+        count,
+        lambda s: s["outcome"] == "original" and s["number"] >= known - 1,
+        timeout_s=SEGMENT_WITHIN_S,
+    )
+
+
+@then("the output stream is complete, which is worth a warning and no failure")
+def complete_with_a_warning(context: Context) -> None:
+    """Find all that was published in the output; say in the summary what of it was not dubbed."""
+    session, notes = context.session, context.run.notes
+    prove_no_error_logged(session.stack(), notes["stream"].report, since=notes["since"])
+    aftermath = _ended(context)
+    prove_complete(aftermath)
+    undubbed = what_was_not_dubbed(aftermath)
+    expect(
+        undubbed is not None,
+        expected="segments that are not dubbed, to be warned of",
+        seen="all of them dubbed",
+        evidence=aftermath.folder,
+        hint="was anything broken at all? run.log has fault_inflicted.",
+    )
+    context.run.warn(str(undubbed))
+
+
+@then("segment {number:d} goes out with its original audio {seconds:d} seconds after it was cut")
+def goes_out_when_its_time_is_over(context: Context, number: int, seconds: int) -> None:
+    """Wait for its release and one more; end the stream, and compare the times."""
+    stream: LiveStream = context.run.notes["stream"]
+    stream.wait_segments(
+        "released after it",
+        2,
+        lambda s: s["released_at"] and s["number"] >= number,
+        timeout_s=seconds + SEGMENT_WITHIN_S,
+    )
+    prove_timed_out(_ended(context), number, seconds, TIMED_OUT_WITHIN_S)
+
+
+@then("the result of segment {number:d}, which comes too late, is dropped and counted")
+def dropped_and_counted(context: Context, number: int) -> None:
+    """Find it on the wire, in the log, and in the counter."""
+    notes = context.run.notes
+    stack, before, since = context.session.stack(), notes["metrics"], notes["since"]
+    prove_dropped_late(stack, _ended(context), number, before, since=since)
+
+
+@when("a clip without an audio track is published")
+def mute_published(context: Context) -> None:
+    """Publish it, and wait until media-service has come to an end with it."""
+    run = context.run
+    run.notes["since"] = time.time()
+    publication = run.publish(context.session.clip(MUTE_CLIP), STREAM)
+    stream = run.cleanup.enter_context(LiveStream(context.session, publication))
+    run.notes["stream"] = stream
+    stream.wait_ended(timeout_s=SEGMENT_WITHIN_S)
+
+
+@then('media-service logs error "{text}" and its worker exits')
+def logs_error_and_exits(context: Context, text: str) -> None:
+    """Find the error in the log and the report; the worker gone, with an error; the rest well."""
+    notes = context.run.notes
+    report = notes["stream"].report
+    prove_failed_alone(context.session.stack(), report, text, since=notes["since"])
+
+
+@given("another run of the suite, with shorter waits, of the scenario @{tag}")
+@when("another run of the suite sees the like, with shorter waits: @{tag}")
+def another_run_sees(context: Context, tag: str) -> None:
+    """Start a run of the scenario of that tag in fixtures/nested, and wait for its end."""
+    log = context.run.artifacts / "nested.log"
+    run = NestedRun(NESTED, tag, log, variables=IN_A_HURRY)
+    context.run.notes["nested"] = nested = context.run.cleanup.enter_context(run)
+    timeout_s = context.session.settings.timeout(180)
+    context.run.notes["status"] = nested.wait_ended(timeout_s=timeout_s)
+
+
+@then("that run has passed, and its summary warns: {text}")
+def passed_with_a_warning(context: Context, text: str) -> None:
+    """Compare its exit status and outcome; find the warning in summary, log and what it printed."""
+    prove_passed_with_warning(context.run.notes["nested"], context.run.notes["status"], text)
+
+
+@then("that run has failed on the error in the log: {text}")
+def failed_on_the_log(context: Context, text: str) -> None:
+    """Compare its exit status and outcome; find the error as what was seen."""
+    prove_failed_on(context.run.notes["nested"], context.run.notes["status"], text)
+
+
+def _ended(context: Context) -> Aftermath:
+    notes = context.run.notes
+    if "aftermath" not in notes:
+        folder = context.run.artifacts / "aftermath"
+        notes["aftermath"] = end_stream(context.session, notes["stream"], folder)
+    aftermath: Aftermath = notes["aftermath"]
+    return aftermath

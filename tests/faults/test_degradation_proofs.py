@@ -1,0 +1,209 @@
+"""The proofs about degraded streams and about runs that warn: each fails on what is not so."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from environment.expectations import ExpectationFailed
+from environment.proofs.degradation_proofs import (
+    prove_backed_off,
+    prove_dropped_late,
+    prove_failed_alone,
+    prove_no_error_logged,
+    prove_timed_out,
+    what_was_not_dubbed,
+)
+from environment.proofs.warning_proofs import prove_failed_on, prove_passed_with_warning
+
+BEGAN = 1_800_000_000.0
+REPORT = {
+    "stream_id": "s1",
+    "path_in": "live/x/in",
+    "state": "failed",
+    "error": "audio track required for dubbing",
+    "worker": {"pid": 7, "exit_code": 1},
+}
+
+
+def line(at_s: float, event: str, **fields: object) -> str:
+    time = datetime.fromtimestamp(BEGAN + at_s, UTC).isoformat()
+    return json.dumps({"time": time, "event": event, **fields})
+
+
+class Service:
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        self.late = 1.0
+        self.worker_there = False
+        self.healthy = True
+
+    def logs(self, since: float) -> str:
+        return "\n".join(self.lines)
+
+    def metric(self, _name: str) -> float:
+        return self.late
+
+    def exec(self, *_argv: str) -> Any:
+        return SimpleNamespace(exit_code=0 if self.worker_there else 1)
+
+    def is_answering(self) -> bool:
+        return self.healthy
+
+
+def stack(*lines: str) -> Any:
+    return SimpleNamespace(media_service=Service(*lines))
+
+
+def backoff(*waits: tuple[float, float], given_up_s: float | None) -> Any:
+    lines = [line(at_s, "sts_reconnecting", delay_s=delay_s) for at_s, delay_s in waits]
+    if given_up_s is not None:
+        lines.append(line(given_up_s, "sts_given_up"))
+    return stack(*lines)
+
+
+def test_the_waits_of_the_text_are_taken() -> None:
+    told = backoff((0, 2), (2.1, 4), (7, 8), given_up_s=15.1)
+    prove_backed_off(told, (2.0, 4.0, 8.0), since=BEGAN, slack_s=1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        backoff((0, 2), (2.1, 4), given_up_s=6.2),  # one too few
+        backoff((0, 2), (2.1, 4), (6.2, 8), given_up_s=None),  # never given up
+        backoff((0, 2), (2.1, 4), (6.2, 8), given_up_s=7),  # announced, not waited
+        backoff((0, 2), (2.1, 4), (9.2, 8), given_up_s=17.3),  # much longer than announced
+        backoff((0, 2), (2.1, 4), (6.2, 9), given_up_s=15.3),  # another wait
+    ],
+)
+def test_other_waits_are_noticed(told: Any) -> None:
+    with pytest.raises(ExpectationFailed):
+        prove_backed_off(told, (2.0, 4.0, 8.0), since=BEGAN, slack_s=1)
+
+
+def segment(number: int, outcome: str, reason: str | None, took_s: float = 1.0) -> dict[str, Any]:
+    return {
+        "number": number,
+        "outcome": outcome,
+        "reason": reason,
+        "cut_at": BEGAN,
+        "released_at": BEGAN + took_s,
+    }
+
+
+def aftermath(*segments: dict[str, Any], answered: bool = True) -> Any:
+    fragment = SimpleNamespace(status="success" if answered else None)
+    return SimpleNamespace(segments=segments, folder=Path("kept"), fragments={1: fragment})
+
+
+def test_what_is_not_dubbed_is_named() -> None:
+    assert what_was_not_dubbed(aftermath(segment(0, "dubbed", None))) is None
+    said = what_was_not_dubbed(
+        aftermath(segment(0, "dubbed", None), segment(1, "original", "timeout"))
+    )
+    assert said == "segments 1 went out with their original audio: timeout"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "took_s", "fits"),
+    [
+        ("original", "timeout", 30.2, True),
+        ("original", "timeout", 29.0, False),
+        ("original", "timeout", 34.0, False),
+        ("original", "sts_failed", 30.2, False),
+        ("dubbed", None, 30.2, False),
+    ],
+)
+def test_a_segment_times_out_when_its_time_is_over(
+    outcome: str, reason: str | None, took_s: float, fits: bool
+) -> None:
+    told = aftermath(segment(1, outcome, reason, took_s))
+    if fits:
+        prove_timed_out(told, 1, 30, 3)
+        return
+    with pytest.raises(ExpectationFailed):
+        prove_timed_out(told, 1, 30, 3)
+
+
+def test_a_late_result_is_on_the_wire_in_the_log_and_in_the_counter() -> None:
+    late = line(1, "fragment_late", sequence_number=1)
+    prove_dropped_late(stack(late), aftermath(), 1, {}, since=BEGAN)
+    uncounted = stack(late)
+    uncounted.media_service.late = 0.0
+    for told, left in (
+        (stack(), aftermath()),
+        (uncounted, aftermath()),
+        (stack(late), aftermath(answered=False)),
+    ):
+        with pytest.raises(ExpectationFailed):
+            prove_dropped_late(told, left, 1, {}, since=BEGAN)
+
+
+ERROR = line(1, "stream_failed", level="error", stream_id="s1", error=REPORT["error"])
+
+
+def test_an_error_about_the_stream_is_seen_and_one_about_another_is_not() -> None:
+    prove_no_error_logged(stack(ERROR.replace("s1", "s2")), REPORT, since=BEGAN)
+    with pytest.raises(ExpectationFailed, match="audio track required"):
+        prove_no_error_logged(stack(ERROR), REPORT, since=BEGAN)
+
+
+def test_a_failed_stream_has_an_error_a_dead_worker_and_a_healthy_service() -> None:
+    text = "audio track required"
+    prove_failed_alone(stack(ERROR), REPORT, text, since=BEGAN)
+    there, ill = stack(ERROR), stack(ERROR)
+    there.media_service.worker_there, ill.media_service.healthy = True, False
+    worker = {"pid": 7, "exit_code": 0}
+    for told, report in (
+        (stack(), REPORT),
+        (stack(ERROR.replace("error", "info", 1)), REPORT),
+        (stack(ERROR), REPORT | {"state": "finished"}),
+        (stack(ERROR), REPORT | {"worker": worker}),
+        (there, REPORT),
+        (ill, REPORT),
+    ):
+        with pytest.raises(ExpectationFailed):
+            prove_failed_alone(told, report, text, since=BEGAN)
+
+
+def nested(outcome: str, *, warns: str = "", reason: str = "", printed: str = "") -> Any:
+    result = {"outcome": outcome, "warnings": [warns] if warns else [], "reason": reason}
+    others: dict[str, Any] = {"outcome": "not_selected", "warnings": [], "reason": None}
+    events = [SimpleNamespace(event="warning", fields={"what": warns})] if warns else []
+    return SimpleNamespace(
+        summary={"results": [result, others]},
+        events=events,
+        output=printed,
+        log_file=Path("nested.log"),
+    )
+
+
+def test_a_run_that_passes_with_a_warning() -> None:
+    printed = "1 passed\nwarning       x: it is late"
+    prove_passed_with_warning(nested("passed", warns="it is late", printed=printed), 0, "is late")
+    for run, status in (
+        (nested("passed", warns="it is late", printed=printed), 1),
+        (nested("failed", warns="it is late", printed=printed), 0),
+        (nested("passed", printed=printed), 0),
+        (nested("passed", warns="it is late", printed="1 passed"), 0),
+    ):
+        with pytest.raises(ExpectationFailed):
+            prove_passed_with_warning(run, status, "is late")
+
+
+def test_a_run_that_fails_on_what_it_saw() -> None:
+    reason = "expected: no error\nseen: no audio track"
+    prove_failed_on(nested("failed", reason=reason, printed=reason), 1, "no audio track")
+    for run, status in (
+        (nested("failed", reason=reason, printed=reason), 0),
+        (nested("passed", reason=reason, printed=reason), 1),
+        (nested("failed", reason="expected: no audio track\nseen: x", printed=reason), 1),
+    ):
+        with pytest.raises(ExpectationFailed):
+            prove_failed_on(run, status, "no audio track")
