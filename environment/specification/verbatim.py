@@ -91,8 +91,14 @@ def list_differences(specification: Specification, document: Document) -> tuple[
     """Say in which numbers features/requirements.toml is not the specification's list."""
     listed, written = set(specification.requirements), set(document.requirements)
     return (
-        *(f"{specification.tag} {number} is not in the list" for number in sorted(written - listed)),
-        *(f"{specification.tag} {number} is in the list alone" for number in sorted(listed - written)),
+        *(
+            f"{specification.tag} {number} is not in the list"
+            for number in sorted(written - listed)
+        ),
+        *(
+            f"{specification.tag} {number} is in the list alone"
+            for number in sorted(listed - written)
+        ),
     )
 
 

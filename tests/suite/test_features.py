@@ -11,6 +11,7 @@ from behave.runner_util import load_step_modules
 from behave.step_registry import registry
 
 from environment.settings import REPO_ROOT
+from environment.specification.requirements import read_specifications
 
 FEATURES = sorted((REPO_ROOT / "features").rglob("*.feature"))
 NESTED = sorted((REPO_ROOT / "fixtures" / "nested").glob("*.feature"))
@@ -53,12 +54,13 @@ def test_requirements_of_this_stage_are_tagged() -> None:
     assert wanted - tags == set()
 
 
-def test_stories_bear_story_and_priority() -> None:
+def test_stories_bear_specification_story_and_priority() -> None:
+    specification = {spec.folder: spec.tag for spec in read_specifications()}
     for path in FEATURES:
         story = path.stem.split("_")[0]
         if story.startswith("us"):
             tags = parsed(path).tags
-            assert {"spec-021", story} <= set(tags)
+            assert {specification[path.parent.name], story} <= set(tags)
             assert {"p1", "p2", "p3"} & set(tags)
 
 
