@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from environment.expectations import expect
 from environment.proofs.container_proofs import prove_published
-from environment.proofs.endpoints import ask, ask_until_ok, speaks_rtmp
+from environment.proofs.endpoints import ask, ask_until_ok, speaks_rtmp, speaks_rtsp
 from environment.proofs.network_proofs import prove_linked
 from environment.vocabulary import Context, given, then, when
+
+# Who answers over HTTP, and a word that only its answer holds.
+DOORS = {"media-service": "media_server", "sts-service": "asr", "api": "items"}
 
 
 @given("pytest test framework on host")
@@ -57,10 +60,7 @@ def healthy_within(context: Context, limit_s: int) -> None:
 
 @when("tests query services via published ports")
 def query_published_ports(context: Context) -> None:
-    """Ask each HTTP service on localhost, and shake hands with the media server's RTMP.
-
-    Nobody is asked on the media server's RTSP port, 8554: see the next step.
-    """
+    """Ask each HTTP service on localhost, and greet the media server's RTMP and RTSP."""
     stack, timeout_s = context.session.stack(), context.session.settings.timeout(5)
     doors = {
         "media-service": (stack.media_service.host_port(8080), "/health"),
@@ -70,24 +70,20 @@ def query_published_ports(context: Context) -> None:
     for name, (port, path) in doors.items():
         context.run.notes[name] = ask(f"http://localhost:{port}{path}", timeout_s=timeout_s)
     rtmp_port = stack.media_server.host_port(1935)
+    rtsp_port = stack.media_server.host_port(8554)
     context.run.notes["rtmp"] = speaks_rtmp("localhost", rtmp_port, timeout_s=timeout_s)
+    context.run.notes["rtsp"] = speaks_rtsp("localhost", rtsp_port, timeout_s=timeout_s)
 
 
 @then("localhost port mapping works correctly for external access")
 def port_mapping_works(context: Context) -> None:
-    """See that the right one answered on each port, and that all of FR-005 are published.
-
-    Of RTSP only the publishing is proven: nothing of the system uses it so far, and the stand-in
-    for MediaMTX does not speak it yet.
-    """
-    notes = context.run.notes
+    """See that the right one answered on each port, and that all of FR-005 are published."""
+    seen = {name: context.run.notes[name] for name in (*DOORS, "rtmp", "rtsp")}
     expect(
-        notes["rtmp"]
-        and "items" in notes["api"].body
-        and "media_server" in notes["media-service"].body
-        and "asr" in notes["sts-service"].body,
+        (seen["rtmp"], seen["rtsp"]) == (True, True)
+        and all(word in seen[name].body for name, word in DOORS.items()),
         expected="each service answers, as itself, on its published port",
-        seen={name: str(notes[name]) for name in ("rtmp", "api", "media-service", "sts-service")},
+        seen={name: str(answer) for name, answer in seen.items()},
         hint="`docker ps` shows who holds which port.",
     )
     prove_published(context.session.stack())

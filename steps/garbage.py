@@ -15,10 +15,11 @@ from environment.waiting import wait_for
 LISTENS_S = 20
 
 
-@when("{garbage} is sent to the media server's RTMP port")
-def garbage_sent(context: Context, garbage: str) -> None:
+@when("{garbage} is sent to the media server's {protocol} port")
+def garbage_sent(context: Context, garbage: str, protocol: str) -> None:
     """Send it over TCP, keep the connection open, and see what the server does."""
-    port = context.session.stack().media_server.host_port(1935)
+    inside = {"RTMP": 1935, "RTSP": 8554}[protocol]
+    port = context.session.stack().media_server.host_port(inside)
     timeout_s = context.session.settings.timeout(LISTENS_S)
     context.run.notes["since"] = time.time()
     context.run.notes["refusal"] = send_garbage(
@@ -83,4 +84,4 @@ def each_port_refused(context: Context, limit_s: int) -> None:
 
 
 def _with_reason(log: str) -> str | None:
-    return log if re.search(r"\[RTMP\] \[conn [^\]]+\] closed: \S+", log) else None
+    return log if re.search(r"\[RT[MS]P\] \[conn [^\]]+\] closed: \S+", log) else None

@@ -5,12 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from environment.expectations import expect
 from environment.measuring.media import probe
 from environment.proofs.endpoints import ask
 from environment.proofs.recording_proofs import prove_same_pictures, prove_same_sound
 from environment.runs import bad_data
+from environment.runs.media_urls import (
+    SESSION_KINDS,
+    media_url,
+    protocol_named,
+    protocol_of,
+)
 from environment.runs.player import Player
 from environment.runs.publisher import Publication, is_ready, publish
 from environment.runs.recorder import fetch_recording
@@ -43,20 +50,36 @@ def media_server_says(context: Context) -> None:
 @when("another test stream is published at `{path}`")
 def stream_published(context: Context, path: str) -> None:
     """Publish the clip in real time at exactly this path, and wait until it can be read."""
-    before, begun = context.run.notes.get(path), time.monotonic()
-    clip, stack = context.session.clip(CLIP), context.session.stack()
-    context.run.notes["source before"] = (stack.media_server.path(path) or {}).get("source")
-    publication = context.run.cleanup.enter_context(publish(stack, clip, path))
+    stream_published_over(context, "RTMP", path)
+
+
+@given("a test stream is published over {protocol} at `{path}`")
+@when("another test stream is published over {protocol} at `{path}`")
+def stream_published_over(context: Context, protocol: str, path: str) -> None:
+    """Publish it so over RTMP or RTSP."""
+    notes, stack, begun = context.run.notes, context.session.stack(), time.monotonic()
+    server_before = (stack.media_server.path(path) or {}).get("source")
+    notes |= {"publication before": notes.get(path), "source before": server_before}
+    publication = context.run.cleanup.enter_context(
+        publish(stack, context.session.clip(CLIP), path, protocol=protocol_named(protocol))
+    )
     publication.wait_active(context.session.settings.timeout(10))
-    context.run.notes |= {path: publication, "publication before": before, "changed": begun}
+    notes |= {path: publication, "changed": begun}
 
 
 @given("a player joins `{path}`")
 @when("a player joins `{path}`")
 def player_joins(context: Context, path: str) -> None:
     """Start an ffmpeg that reads the path into a file, and wait until media has arrived."""
+    player_joins_over(context, path, "RTMP")
+
+
+@given("a player joins `{path}` over {protocol}")
+@when("a player joins `{path}` over {protocol}")
+def player_joins_over(context: Context, path: str, protocol: str) -> None:
+    """Have it read so over RTMP or RTSP."""
     folder = Path(context.run.cleanup.enter_context(TemporaryDirectory(prefix="player-")))
-    url = context.session.stack().rtmp_url(path)
+    url = media_url(context.session.stack(), path, protocol_named(protocol))
     player = context.run.cleanup.enter_context(Player(url, folder / "played.flv"))
     player.wait_playing(timeout_s=context.session.settings.timeout(10))
     context.run.notes |= {"player": player, "url": url}
@@ -81,14 +104,28 @@ def api_lists(context: Context, path: str) -> None:
     """Find the path in the list, with the same facts as when it is asked for by itself."""
     server = context.session.stack().media_server
     item = next((item for item in server.paths() if item["name"] == path), {})
-    tracks = item.get("tracks") or [track.get("codec") for track in item.get("tracks2", [])]
     source, alone = item.get("source") or {}, server.path(path) or {}
+    kind = SESSION_KINDS[protocol_of(context.run.notes[path].url)]
     expect(
-        (is_ready(item), source.get("type"), set(tracks)) == (True, "rtmpConn", TRACKS)
+        (is_ready(item), source.get("type"), _tracks(item)) == (True, kind, TRACKS)
         and source == alone.get("source")
         and (item.get("readyTime") or item.get("availableTime")),
-        expected="ready, H264 and MPEG-4 Audio, an RTMP connection with an id, a ready time",
+        expected=f"ready, H264 and MPEG-4 Audio, a source of kind {kind}, a ready time",
         seen=(item, alone),
+        hint=SERVER_LOG_HINT,
+    )
+
+
+@then("the Control API shows {count:d} reader of `{path}`, over {protocol}")
+def api_shows_reader(context: Context, count: int, path: str, protocol: str) -> None:
+    """Find so many readers of that kind, each with an id, and no other."""
+    kind = SESSION_KINDS[protocol_named(protocol)]
+    readers = (context.session.stack().media_server.path(path) or {}).get("readers") or []
+    expect(
+        [reader.get("type") for reader in readers] == [kind] * count
+        and all(reader.get("id") for reader in readers),
+        expected=f"{count} reader of the kind {kind}, with its id",
+        seen=readers,
         hint=SERVER_LOG_HINT,
     )
 
@@ -166,9 +203,15 @@ def api_answers_setting(context: Context, status: int, key: str, ending: str) ->
 @given("{seconds:d} seconds of the clip are published at `{said}` and end")
 def part_published(context: Context, seconds: int, said: str) -> None:
     """Publish the beginning of the clip at the scenario's own path, to its end."""
+    part_published_over(context, seconds, "RTMP", said)
+
+
+@given("{seconds:d} seconds of the clip are published over {protocol} at `{said}` and end")
+def part_published_over(context: Context, seconds: int, protocol: str, said: str) -> None:
+    """Publish it so over RTMP or RTSP."""
     folder = Path(context.run.cleanup.enter_context(TemporaryDirectory(prefix="clip-")))
     part = bad_data.cut_clip(context.session.clip(CLIP), seconds, folder / "part.mp4")
-    publication = context.run.publish(part, said)
+    publication = context.run.publish(part, said, protocol=protocol_named(protocol))
     publication.wait_finished(context.session.settings.timeout(seconds + 10))
     context.run.notes |= {"part": part, "folder": folder}
 
@@ -266,6 +309,10 @@ def has_ended(context: Context, limit_s: int, code: int) -> None:
         seen=f"exit code {seen} after {took_s:.2f} s",
         hint=SERVER_LOG_HINT,
     )
+
+
+def _tracks(item: dict[str, Any]) -> set[str]:
+    return set(item.get("tracks") or [track.get("codec") for track in item.get("tracks2", [])])
 
 
 def _received_bytes(item: dict[str, object]) -> int:

@@ -72,6 +72,25 @@ def speaks_rtmp(host: str, port: int, *, timeout_s: float = 5.0) -> bool:
     return answer[0] == RTMP_VERSION
 
 
+def speaks_rtsp(host: str, port: int, *, timeout_s: float = 5.0) -> bool:
+    """Whether who listens there offers, asked with RTSP's OPTIONS, to publish and to play.
+
+    Raises ``OSError`` when nobody takes the connection, or nobody answers in time.
+    """
+    asked = f"OPTIONS rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+    with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        connection.sendall(asked.encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer and len(answer) < _MAX_ANSWER_BYTES:
+            received = connection.recv(4096)
+            if not received:
+                return False
+            answer += received
+    offered = answer.partition(b"\r\n\r\n")[0]
+    methods = (b"ANNOUNCE", b"RECORD", b"DESCRIBE", b"PLAY")
+    return offered.startswith(b"RTSP/1.0 200") and all(method in offered for method in methods)
+
+
 def published_ports(container: ServiceContainer) -> dict[int, int]:
     """Map each published TCP port of the container to its host port, as the engine sees it."""
     published = container.inspect()["NetworkSettings"]["Ports"] or {}

@@ -15,6 +15,7 @@ Payload = dict[str, Any]
 
 _RATE_HZ: Final = 16_000
 _HANDSHAKE: Final = bytes([3]) + bytes(2 * 1536)
+_OPTIONS: Final = b"OPTIONS rtsp://localhost/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 
 
 def _noise(count: int) -> bytes:
@@ -27,6 +28,7 @@ GARBAGE: Final[dict[str, bytes]] = {
     "4 KiB of random bytes": b"\xff" + _noise(4095),
     # A chunk that continues one (type 1) on a chunk stream (5) that has none yet.
     "a handshake and random bytes": _HANDSHAKE + b"\x45" + _noise(65_535),
+    "an RTSP request and random bytes": _OPTIONS + b"\xff" + _noise(65_535),
 }
 """What is sent to a port, by name; the same bytes each time."""
 

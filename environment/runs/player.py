@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from environment.runs.media_urls import protocol_of
 from environment.runs.program import Program
 from environment.waiting import NotYet, wait_for
 
@@ -25,7 +26,8 @@ class Player:
             *("ffmpeg", "-nostdin", "-v", "error", "-y"),
             # Without it ffmpeg gathers five seconds before it knows the frame rate.
             *("-fpsprobesize", "0"),
-            *("-rw_timeout", str(_STALLED_SERVER_US), "-i", url, "-c", "copy"),
+            *_patience(url),
+            *("-i", url, "-c", "copy"),
             *(() if seconds is None else ("-t", str(seconds))),
             *("-flush_packets", "1", "-f", "flv", str(destination)),
         ]
@@ -72,3 +74,10 @@ class Player:
             raise NotYet(f"exit code {self.exit_code}, ffmpeg says {self.log[-500:]!r}")
 
         wait_for(f"the player of {self.url} {what}", look, timeout_s=timeout_s)
+
+
+def _patience(url: str) -> tuple[str, ...]:
+    """Return ffmpeg's options on how to read the URL, and how long to wait for its server."""
+    if protocol_of(url) == "rtsp":
+        return ("-rtsp_transport", "tcp", "-timeout", str(_STALLED_SERVER_US))
+    return ("-rw_timeout", str(_STALLED_SERVER_US))

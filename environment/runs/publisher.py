@@ -9,11 +9,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from environment.errors import HarnessError
+from environment.runs.media_urls import Protocol, media_url, protocol_of
 from environment.runs.program import Program
 from environment.stack.topology import EventSink, Topology, discard_event
 from environment.waiting import NotYet, wait_for
 
 _STALLED_SERVER_US: Final = 60_000_000
+# One frame of sound a packet: what waits at the end for its packet to fill is lost.
+_PACKET_US: Final = 25_000
 # What is written at the end would need a file that can be sought in.
 _NO_DURATION: Final = ("-flvflags", "no_duration_filesize")
 
@@ -181,18 +184,20 @@ def publish(
     clip: Path,
     path: str,
     *,
+    protocol: Protocol | None = None,
     realtime: bool = True,
     on_event: EventSink = discard_event,
 ) -> Publication:
     """Publish ``clip`` at ``path`` (``live/<name>/in``) as it is, in real time by default.
 
-    The returned publication is started; use it as a context manager, or hand it to
-    ``ScenarioRun.cleanup``. Raises ``ClipMissing``, with the remedy, if there is no such clip.
+    Without a ``protocol`` over the one that the topology's text has. The returned publication is
+    started; use it as a context manager, or hand it to ``ScenarioRun.cleanup``. Raises
+    ``ClipMissing``, with the remedy, if there is no such clip.
     """
     require_clip(clip)
     return Publication(
         clip,
-        stack.publish_url(path),
+        stack.publish_url(path) if protocol is None else media_url(stack, path, protocol),
         path,
         path_state=stack.media_server.path,
         realtime=realtime,
@@ -212,9 +217,9 @@ def require_clip(clip: Path) -> Path:
 
 def publish_argv(clip: Path, url: str, *, realtime: bool) -> list[str]:
     """Return ffmpeg's command line: the clip's packets as they are, to an RTMP or RTSP URL."""
-    over_rtsp = ("-f", "rtsp", "-rtsp_transport", "tcp")
+    over_rtsp = ("-f", "rtsp", "-rtsp_transport", "tcp", "-max_delay", str(_PACKET_US))
     over_rtmp = ("-f", "flv", "-rw_timeout", str(_STALLED_SERVER_US))
-    muxed = over_rtsp if url.startswith("rtsp:") else (*over_rtmp, *_NO_DURATION)
+    muxed = over_rtsp if protocol_of(url) == "rtsp" else (*over_rtmp, *_NO_DURATION)
     return [
         *("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"),
         *(("-re",) if realtime else ()),

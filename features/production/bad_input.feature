@@ -23,6 +23,7 @@ Feature: Bad input is refused in clear words, counted, and harms nobody else
     When garbage is sent to every port:
       | container         | port | garbage               |
       | e2e-mediamtx      | 1935 | 4 KiB of random bytes |
+      | e2e-mediamtx      | 8554 | 4 KiB of random bytes |
       | e2e-mediamtx      | 9997 | 4 KiB of random bytes |
       | e2e-media-service | 8080 | 4 KiB of random bytes |
       | sts-service       | 3000 | 4 KiB of random bytes |

@@ -5,12 +5,14 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from environment.errors import ToolUnavailable, WaitTimeout
+from environment.runs.media_urls import media_url, protocol_named
 from environment.runs.publisher import Publication, PublishFailed, publish_argv, require_clip
+from environment.stack.topology import Topology
 from environment.waiting import wait_for
 
 READY = {"name": "live/x/in", "ready": True}
@@ -121,6 +123,32 @@ def test_no_ffmpeg_is_said(tmp_path: Path, events: Events, monkeypatch: pytest.M
 def test_realtime_is_asked_for_or_not() -> None:
     assert "-re" in publish_argv(Path("a.mp4"), "rtmp://h/p", realtime=True)
     assert "-re" not in publish_argv(Path("a.mp4"), "rtmp://h/p", realtime=False)
+
+
+def test_the_urls_protocol_is_spoken() -> None:
+    over_rtsp = publish_argv(Path("a.mp4"), "rtsp://h/p", realtime=True)
+    assert over_rtsp[-1] == "rtsp://h/p"
+    assert ("rtsp", "tcp") == (over_rtsp[over_rtsp.index("-f") + 1], over_rtsp[-4])
+    assert "flv" in publish_argv(Path("a.mp4"), "rtmp://h/p", realtime=True)
+
+
+def test_a_path_is_reached_over_either_protocol() -> None:
+    class Server:
+        def host_port(self, inside: int) -> int:
+            return {8554: 40_001}[inside]
+
+    class Stack:
+        media_server = Server()
+
+        def rtmp_url(self, path: str) -> str:
+            return f"rtmp://engine:40000/{path}"
+
+    stack = cast(Topology, Stack())
+    assert media_url(stack, "live/a/in", "rtmp") == "rtmp://engine:40000/live/a/in"
+    assert media_url(stack, "live/a/in", "rtsp") == "rtsp://engine:40001/live/a/in"
+    assert [protocol_named(said) for said in ("RTMP", "rtsp")] == ["rtmp", "rtsp"]
+    with pytest.raises(ValueError, match="neither RTMP nor RTSP"):
+        protocol_named("HLS")
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from environment.proofs.endpoints import send_garbage, speaks_rtmp
+from environment.proofs.endpoints import send_garbage, speaks_rtmp, speaks_rtsp
 
 Handler = Callable[[socket.socket], None]
 
@@ -54,6 +54,32 @@ def test_a_handshake_in_pieces_is_rtmp() -> None:
 def test_something_else_is_not_rtmp() -> None:
     with server(answer_http) as port:
         assert not speaks_rtmp("127.0.0.1", port)
+
+
+def answer_options(connection: socket.socket) -> None:
+    assert connection.recv(4096).startswith(b"OPTIONS rtsp://127.0.0.1:")
+    connection.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE, ANNOUNCE, SETUP, ")
+    connection.sendall(b"PLAY, RECORD\r\n\r\n")
+
+
+def answer_options_of_a_player(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE, SETUP, PLAY\r\n\r\n")
+
+
+def hang_up(connection: socket.socket) -> None:
+    connection.recv(4096)
+
+
+def test_options_in_pieces_are_rtsp() -> None:
+    with server(answer_options) as port:
+        assert speaks_rtsp("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("handler", [answer_http, answer_options_of_a_player, hang_up])
+def test_something_else_is_not_rtsp(handler: Handler) -> None:
+    with server(handler) as port:
+        assert not speaks_rtsp("127.0.0.1", port)
 
 
 def test_silence_is_an_error() -> None:
