@@ -22,6 +22,7 @@ from environment.evidence.artifacts import (
     write_events,
 )
 from environment.faults.ledger import Faults
+from environment.proofs.contract_proofs import prove_wire_kept
 from environment.runs.media_urls import Protocol
 from environment.runs.publisher import Publication, publish
 from environment.runs.recorder import fetch_recording, is_recorded
@@ -136,6 +137,8 @@ class ScenarioRun:
         with ExitStack() as still_to_do:  # from the last to the first
             still_to_do.push(partial(self._leave_evidence, keep, missing))
             still_to_do.callback(self.session.heal)
+            if not failed:
+                still_to_do.callback(self._prove_wire_kept)
             if keep:
                 still_to_do.callback(self._collect_recordings, missing)
             still_to_do.callback(self.cleanup.close)
@@ -156,6 +159,11 @@ class ScenarioRun:
         if observer is None:
             raise HarnessError("The observer was not connected.")
         write_events(self.artifacts / "events.jsonl", observer.events(since=self.started_at))
+
+    def _prove_wire_kept(self) -> None:
+        observer = self.session.running_observer
+        if observer is not None:
+            prove_wire_kept(observer.events(since=self.started_at), self.artifacts)
 
     def _leave_evidence(self, keep: bool, missing: list[str], *error: object) -> None:
         if not keep and error[0] is None:
