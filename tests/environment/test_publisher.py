@@ -128,7 +128,7 @@ def test_realtime_is_asked_for_or_not() -> None:
 def test_the_urls_protocol_is_spoken() -> None:
     over_rtsp = publish_argv(Path("a.mp4"), "rtsp://h/p", realtime=True)
     assert over_rtsp[-1] == "rtsp://h/p"
-    assert ("rtsp", "tcp") == (over_rtsp[over_rtsp.index("-f") + 1], over_rtsp[-4])
+    assert (over_rtsp[over_rtsp.index("-f") + 1], over_rtsp[-4]) == ("rtsp", "tcp")
     assert "flv" in publish_argv(Path("a.mp4"), "rtmp://h/p", realtime=True)
 
 
