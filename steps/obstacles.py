@@ -20,10 +20,11 @@ from environment.runs.nested import NestedRun, nested_run_id
 from environment.runs.obstacles import (
     OBSTACLES,
     Obstacle,
+    lent_network,
     one_port_for_both,
     rtmp_port_of_this_run,
 )
-from environment.stack.blueprint import RTMP_PORT
+from environment.stack.blueprint import ALIASES, RTMP_PORT
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for
 
@@ -38,6 +39,57 @@ ASKED_S = 120.0
 def started_though(context: Context, obstacle: str) -> None:
     """Put the obstacle up, start the run; both go with the scenario."""
     _start(context, OBSTACLES[obstacle])
+
+
+@given("a bridge network that no run of the suite has made")
+def network_provided(context: Context) -> None:
+    """Have the engine make one, as a build server may; it goes with the scenario."""
+    name = f"lent-{nested_run_id(PASSES)}"
+    context.run.notes["network"] = context.run.cleanup.enter_context(lent_network(name))
+
+
+@when("another run of the suite is told to use that network")
+def run_on_network(context: Context) -> None:
+    """Start it, and note until its end who joins the network."""
+    notes, log = context.run.notes, context.run.artifacts / "nested.log"
+    network, joined = notes["network"], set[str]()
+    run = NestedRun(NESTED, PASSES, log, variables={**FAST, "E2E_NETWORK_NAME": network.name})
+    notes["nested"], notes["joined"] = context.run.cleanup.enter_context(run), joined
+
+    def look() -> None:
+        network.reload()
+        joined.update(member["Name"] for member in network.attrs["Containers"].values())
+
+    timeout_s = context.session.settings.timeout(60)
+    notes["status"] = run.wait_ended(timeout_s=timeout_s, meanwhile=look)
+
+
+@then("it has passed, with all its containers on that network")
+def passed_on_network(context: Context) -> None:
+    """Compare its exit status, and who has joined."""
+    nested, joined = context.run.notes["nested"], context.run.notes["joined"]
+    expect(
+        context.run.notes["status"] == 0
+        and {name.removesuffix(f"-{nested.run_id}") for name in joined} == set(ALIASES),
+        expected=f"exit status 0, and on the network {sorted(ALIASES)}",
+        seen=f"status {context.run.notes['status']}; {sorted(joined)}; {nested.output[-1500:]}",
+        evidence=nested.log_file,
+        hint="environment/stack/network.py takes what is provided, if it is fit.",
+    )
+
+
+@then("nothing of it is left but that network, which is empty")
+def network_left(context: Context) -> None:
+    """Look for its objects, and for the network with nobody on it (FR-010)."""
+    network, nested = context.run.notes["network"], context.run.notes["nested"]
+    network.reload()
+    left = nested.objects()
+    expect(
+        left == [f"network {network.name}"] and not network.attrs["Containers"],
+        expected=f"network {network.name} without members, and nothing else",
+        seen=f"{left}; members: {network.attrs['Containers']}",
+        hint="environment/stack/network.py removes what this run has made, no other network.",
+    )
 
 
 @given("another run of the suite is to publish both services on the same port")

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 import docker
 
+from environment.stack import strays
 from environment.stack.blueprint import MEDIA_SERVER, RTMP_PORT, STS_SERVICE
 from environment.stack.ownership import Owner
 from environment.stack.ports import free_ports
-from environment.stack.reaper import remove_container
+from environment.stack.reaper import LENT_LABEL, remove_container
 
 if TYPE_CHECKING:
+    from docker.models.networks import Network
+
     from environment.session import Session
 
 Variables = Mapping[str, str]
@@ -45,6 +48,22 @@ def rtmp_port_of_this_run(session: Session, _run_id: str) -> AbstractContextMana
     """Its RTMP port is the one on which this run's own media server listens."""
     port = session.stack().media_server.host_port(RTMP_PORT)
     return nullcontext(fixed_ports(MEDIAMTX_RTMP_PORT=port))
+
+
+@contextmanager
+def lent_network(name: str) -> Iterator[Network]:
+    """A bridge network that is nobody's run's, as a build server may provide one."""
+    with closing(docker.from_env()) as client:
+        network = client.networks.create(
+            name,
+            driver="bridge",
+            check_duplicate=True,
+            labels={LENT_LABEL: strays.mark()[strays.MARK]},
+        )
+        try:
+            yield network
+        finally:
+            network.remove()
 
 
 def one_port_for_both(_session: Session, _run_id: str) -> AbstractContextManager[Variables]:

@@ -173,7 +173,15 @@ class BridgeNetwork:
         if options.get(f"{_OPTION}default_bridge") == "true":
             return "it is the engine's own, on which containers have no names"
         for member in (attrs["Containers"] or {}).values():
-            if taken := self._reserved.intersection(self.aliases(member["Name"])):
-                names = ", ".join(sorted(taken))
-                return f"the container {member['Name']} on it answers to {names}, which is ours"
+            if taken := self._names_taken_by(member["Name"]):
+                return f"the container {member['Name']} on it answers to {taken}, which is ours"
         return None
+
+    def _names_taken_by(self, container: str) -> str:
+        """Which of our names a container of somebody else answers to on this network."""
+        try:
+            if Owner.from_labels(self._client.containers.get(container).labels) == self._owner:
+                return ""
+            return ", ".join(sorted(self._reserved.intersection(self.aliases(container))))
+        except NotFound:  # it has left meanwhile
+            return ""

@@ -25,7 +25,16 @@ from environment.stack import strays
 from environment.stack.ownership import RUN_LABEL, Owner
 from environment.waiting import NotYet, wait_for
 
-__all__ = ["Guard", "Owner", "reap", "remove_all", "remove_container", "remove_kept", "sweep"]
+__all__ = [
+    "LENT_LABEL",
+    "Guard",
+    "Owner",
+    "reap",
+    "remove_all",
+    "remove_container",
+    "remove_kept",
+    "sweep",
+]
 
 _REPO_ROOT: Final = Path(__file__).resolve().parents[2]
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -34,6 +43,8 @@ _REMOVAL_TIMEOUT_S: Final = 30.0
 _WATCH_TIMEOUT_S: Final = 300.0
 _ECHO_S: Final = 2.0
 _RELEASE: Final = b"done"
+LENT_LABEL: Final = "e2e.lent-by"
+"""On a network that a run has made for another one, which is to take it for a stranger's: whose."""
 # An engine that went away shows itself through the HTTP library.
 _REMOVAL_ERRORS: Final = (DockerException, RequestException, HarnessError)
 
@@ -42,9 +53,10 @@ def sweep(client: docker.DockerClient) -> list[str]:
     """Remove what runs left behind whose process is gone; the names of what was removed.
 
     Objects of living runs, of `make up`, and of machines and namespaces that cannot be looked
-    into are left alone. Processes that such a run has left on this host are ended.
+    into are left alone. Processes that such a run has left on this host are ended, and networks
+    that it lent to others are removed.
     """
-    removed = strays.end(strays.of_the_dead())
+    removed = strays.end(strays.of_the_dead()) + _remove_lent(client)
     for owner, states in _owners(client).items():
         fate = owner.fate()
         # No restart policy is ever set, so what runs under another boot id runs for another
@@ -52,6 +64,15 @@ def sweep(client: docker.DockerClient) -> list[str]:
         if fate == "gone" or (fate == "rebooted" and "running" not in states):
             removed += reap(client, owner)
     return removed
+
+
+def _remove_lent(client: docker.DockerClient) -> list[str]:
+    api: Any = client.api
+    lent = api.networks(filters={"label": LENT_LABEL})
+    left = [each for each in lent if strays.is_of_the_dead(each["Labels"][LENT_LABEL])]
+    for network in left:
+        _remove_network(client, network["Id"])
+    return [str(network["Name"]) for network in left]
 
 
 def remove_kept(client: docker.DockerClient, run: str) -> list[str]:

@@ -64,7 +64,7 @@ def of_owner(owner: Owner, folder: Path = _PROC) -> list[Stray]:
 
 def of_the_dead(folder: Path = _PROC) -> list[Stray]:
     """The processes whose starter is gone; those of other process namespaces are left alone."""
-    return _bearing(_is_of_the_dead, folder)
+    return _bearing(is_of_the_dead, folder)
 
 
 def end(strays: list[Stray], *, grace_s: float = _GRACE_S) -> list[str]:
@@ -87,7 +87,8 @@ def _marked(namespace: str, pid: int, start: str) -> str:
     return f"{namespace}/{pid}/{start}"
 
 
-def _is_of_the_dead(said: str) -> bool:
+def is_of_the_dead(said: str) -> bool:
+    """Whether a mark names a process of this process namespace that is gone."""
     namespace, _, starter = said.rpartition("]/")
     pid, _, start = starter.partition("/")
     if f"{namespace}]" != process_namespace() or not pid.isdigit():

@@ -47,3 +47,11 @@ Feature: What keeps the suite from working is said in one message, with a remedy
     And it says `The Docker engine stopped answering` and tells to try `docker version`
     When the gate is opened again
     Then within 30 seconds nothing of it is left: no container, no network, no volume
+
+  # No obstacle: a bridge that a build server provides is used, if it can carry the system.
+  @fr-006 @fr-010 @fr-040
+  Scenario: a network that somebody else made is used, and stays
+    Given a bridge network that no run of the suite has made
+    When another run of the suite is told to use that network
+    Then it has passed, with all its containers on that network
+    And nothing of it is left but that network, which is empty

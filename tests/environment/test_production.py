@@ -271,6 +271,7 @@ def test_a_network_that_is_provided_is_used_and_left(engine: Any) -> None:
     engine.networks.create("ci-net", driver="bridge")
     stack = make_stack(engine, e2e_network_name="ci-net")
     stack.start()
+    assert stack.heal() == ()
     stack.down()
     assert [n.name for n in engine.networks_by_id.values()] == ["ci-net"]
 

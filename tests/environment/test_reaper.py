@@ -14,9 +14,9 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import ConnectionError as RequestsConnectionError
 
 from environment.errors import WaitTimeout
-from environment.stack import reaper
+from environment.stack import reaper, strays
 from environment.stack.ownership import Owner, start_time
-from environment.stack.reaper import reap, remove_all, remove_kept, sweep
+from environment.stack.reaper import LENT_LABEL, reap, remove_all, remove_kept, sweep
 from tests.environment.engine_in_memory import EngineInMemory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +145,16 @@ def test_sweep_takes_a_lone_network(dead: Owner) -> None:
     engine: Any = EngineInMemory()
     engine.networks.create("lone", labels=dead.labels())
     assert sweep(engine) == ["lone"]
+
+
+def test_sweep_takes_a_network_that_a_dead_run_lent_and_leaves_the_others(dead: Owner) -> None:
+    engine: Any = EngineInMemory()
+    mark = f"{dead.namespace}/{dead.pid}/{dead.start}"
+    engine.networks.create("lent-by-the-dead", labels={LENT_LABEL: mark})
+    engine.networks.create("lent-by-us", labels={LENT_LABEL: strays.mark()[strays.MARK]})
+    engine.networks.create("of-a-stranger")
+    assert sweep(engine) == ["lent-by-the-dead"]
+    assert len(engine.networks_by_id) == 2
 
 
 def test_everything_goes_when_asked_whoever_owns_it(me: Owner, dead: Owner) -> None:
