@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from services.contracts import StreamReady
 from sts_service.app import Service
@@ -12,6 +13,13 @@ from sts_service.settings import Settings
 from tests.sts_service.fake_workers import FAKES, FakeWorkers
 from tests.sts_service.probe import Probe, init
 from tests.sts_service.served import SETTINGS, Connect
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_tracebacks() -> None:
+    """Tracebacks without every frame's variables, which take seconds to print."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from socketio.exceptions import ConnectionRefusedError as Rejection
 
 from services.contracts import OBSERVE_NAMESPACE, ErrorCode
 from sts_service.metrics import Metrics
+from sts_service.quoting import clipped
 from sts_service.token_bucket import TokenBucket
 
 _log = structlog.get_logger()
@@ -143,9 +144,21 @@ class Connections:
             async with asyncio.timeout(limit_s):
                 response: web.StreamResponse = await handler(request)
                 return response
+        except (ValueError, LookupError) as error:
+            # What the library makes of a packet that is none: nobody else would close what is open.
+            return self._garbled(request, error)
         finally:
             if eio_sid is not None and upgrading:
                 self._upgraded.pop(eio_sid, None)
+
+    def _garbled(self, request: web.Request, error: Exception) -> web.StreamResponse:
+        self._metrics.transport_errors.inc()
+        _log.warning("transport_error", error=clipped(f"{type(error).__name__}: {error}"))
+        for eio_sid, environ in list(self._server.environ.items()):
+            if environ.get("aiohttp.request") is request or eio_sid == request.query.get("sid"):
+                self._cut(eio_sid, None)
+        _abort(request.transport)
+        return web.Response(status=web.HTTPBadRequest.status_code)
 
     def _is_idle(self, line: _Line) -> bool:
         return line.namespace != OBSERVE_NAMESPACE and not self._busy(line.sid)
