@@ -48,7 +48,7 @@ def linked_through(context: Context, peer: str) -> None:
 
 @given("`{container}` has a disk of {size:d} MiB of its own at `{folder}`")
 def has_small_disk(context: Context, container: str, size: int, folder: str) -> None:
-    """Make the container anew with a disk in memory there; what it had there is not."""
+    """Make the container anew with a disk in memory there; its volume there is not used."""
     stack = context.session.stack()
     target = container_named(stack, container)
     fault = with_small_disk(stack, target, folder, size * MIB)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+SERVICE_USER: Final = 10001
+"""Whom the services' images run as: a disk takes the mode of the folder it hides, not its owner."""
 
 if TYPE_CHECKING:
     from environment.stack.containers import ServiceContainer
@@ -28,10 +31,14 @@ def with_variables(
 def with_small_disk(
     stack: Topology, container: ServiceContainer, folder: str, size_bytes: int
 ) -> Iterator[None]:
-    """Made anew with a disk of that size, in memory, at ``folder``; what was there is not."""
+    """Made anew with a disk of that size, in memory, at ``folder``, in a volume's place."""
     spec = container.spec
-    options = f"size={size_bytes},mode=1777"
-    with _remade(stack, container, replace(spec, tmpfs={**spec.tmpfs, folder: options})):
+    other = replace(
+        spec,
+        tmpfs={**spec.tmpfs, folder: f"size={size_bytes},uid={SERVICE_USER},gid={SERVICE_USER}"},
+        volumes={name: mount for name, mount in spec.volumes.items() if mount != folder},
+    )
+    with _remade(stack, container, other):
         yield
 
 

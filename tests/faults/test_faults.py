@@ -59,6 +59,7 @@ class Container:
 class SpecInMemory:
     environment: dict[str, str] = field(default_factory=lambda: {"PORT": "3000", "HOST": "x"})
     tmpfs: dict[str, str] = field(default_factory=dict)
+    volumes: dict[str, str] = field(default_factory=lambda: {"kept": "/data", "other": "/x"})
     aliases: tuple[str, ...] = ("sts",)
 
 
@@ -181,7 +182,8 @@ def test_only_a_small_disk_of_its_own_is_ever_filled(stack: Any, container: Any)
         pass
     assert container.asked == []
     with with_small_disk(stack, container, "/data", 4096), full_disk(container, "/data"):
-        assert container.spec.tmpfs == {"/data": "size=4096,mode=1777"}
+        assert container.spec.tmpfs == {"/data": "size=4096,uid=10001,gid=10001"}
+        assert container.spec.volumes == {"other": "/x"}
         assert container.asked[-1] == "dd"
     assert container.asked[-2:] == ["rm", "remove"]
 
