@@ -18,6 +18,11 @@ from environment.proofs.output_proofs import (
     prove_nothing_missing,
     prove_picture_untouched,
 )
+from environment.proofs.pace_proofs import (
+    prove_pace_kept,
+    prove_pressure_cost_nothing,
+    prove_pressure_rose_and_fell,
+)
 from environment.runs.exchange import cut_speech, exchange
 from environment.runs.pipeline import run_pipeline
 from environment.runs.wire_client import WireClient
@@ -27,6 +32,16 @@ AT_ONCE = 3
 UNEQUAL_DELAYS_S = "5,12.5,7,11,6"
 """For five fragments; what the engines themselves take comes on top."""
 DURATION_TOLERANCE_MS = 500
+LOADED = {
+    "DEBUG_DELAY_S": ",".join(["12", *["0.2"] * 14]),
+    "STS_WORKERS": "1",
+    "MAX_INFLIGHT": "10",
+    "BACKPRESSURE_SLOW_DOWN_AT": "2",
+    "BACKPRESSURE_PAUSE_AT": "4",
+    "BACKPRESSURE_RELIEVED_AT": "1",
+}
+"""Its one worker is kept busy by the first of fifteen fragments, and the others queue up."""
+SHORT_SEGMENT_S = "2"
 
 
 @given("STS-service running in Docker container")
@@ -42,6 +57,7 @@ def sts_in_container(context: Context) -> None:
 
 
 @when("multiple fragments arrive in sequence")
+@when("fragments arrive in sequence")
 def fragments_in_sequence(context: Context) -> None:
     """Send all six-second fragments of the counting clip, three under way at a time."""
     stack, settings = context.session.stack(), context.session.settings
@@ -104,3 +120,31 @@ def variance_compensated(context: Context) -> None:
 def output_in_sync(context: Context, limit: int) -> None:
     """Measure the skew of every segment in the recorded output."""
     prove_in_sync(context.run.notes["run"], limit)
+
+
+@given("STS-service processing under load")
+def under_load(context: Context) -> None:
+    """Make sts-service anew with one busy worker, and media-service with short segments."""
+    stack, faults = context.session.stack(), context.run.faults
+    faults.inflict("an overloaded STS", with_variables(stack, stack.sts_service, LOADED))
+    short = with_variables(stack, stack.media_service, {"SEGMENT_DURATION_S": SHORT_SEGMENT_S})
+    faults.inflict("short segments", short)
+
+
+@when("backpressure event emitted")
+def backpressure_emitted(context: Context) -> None:
+    """Record a run of the clip; find backpressure in it that rises, and falls again."""
+    session = context.session
+    run = run_pipeline(session, session.clip(session.main_clip), name="pressure")
+    context.run.pipeline_folder, context.run.notes["run"] = run.folder, run
+    prove_pressure_rose_and_fell(run)
+
+
+@then("media-service respects backpressure and adjusts sending rate")
+def backpressure_respected(context: Context) -> None:
+    """Hold the time of every fragment against what was asked for then; the output must go on."""
+    run = context.run.notes["run"]
+    prove_pace_kept(run)
+    prove_pressure_cost_nothing(run)
+    prove_nothing_missing(run)
+    prove_as_long_as_input(run, DURATION_TOLERANCE_MS)

@@ -33,3 +33,9 @@ Feature: User Story 4 - Real STS Processing: ASR + Translation + TTS Pipeline (P
     When media-service receives dubbed audio
     Then A/V sync mechanism compensates for latency variance
     And output sync remains <120ms
+
+  @sc-003
+  Scenario: media-service slows down and waits when STS asks for it
+    Given STS-service processing under load
+    When backpressure event emitted
+    Then media-service respects backpressure and adjusts sending rate

@@ -1,0 +1,102 @@
+"""Proofs that media-service sends at the pace that sts-service asked it for.
+
+By the order in which sts-service received and sent the events; it is one process. Each raises
+``ExpectationFailed`` with what was expected, seen, and where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from environment.expectations import expect
+
+if TYPE_CHECKING:
+    from environment.runs.observations import Observation
+    from environment.runs.run import PipelineRun
+
+ON_ITS_WAY_S: Final = 0.5
+"""What was sent before an advice arrived may still come this much after it was given."""
+HELD_AT_LEAST_S: Final = 1.0
+"""A fragment that went out this long after its segment was cut was held back."""
+_ROUNDING_S: Final = 0.05
+_WITHOUT_STS: Final = ("timeout", "sts_unavailable", "sts_failed", "lost")
+
+
+def prove_pressure_rose_and_fell(run: PipelineRun) -> None:
+    """STS asked to slow down and to pause, and in the end for nothing any more."""
+    asked = [event.payload["action"] for event in run.events if _is_advice(event)]
+    expect(
+        {"slow_down", "pause"} <= set(asked) and asked[-1] == "none",
+        expected="backpressure that rises to slow_down and pause, and falls to none",
+        seen=asked,
+        evidence=run.folder / "events.jsonl",
+        hint="the load is made by DEBUG_DELAY_S, the thresholds are BACKPRESSURE_*_AT.",
+    )
+
+
+def prove_pace_kept(run: PipelineRun) -> None:
+    """Nothing was sent in a pause, nothing too soon while slowed down, and something did wait."""
+    faults = out_of_pace(run.events)
+    held = [
+        segment["number"]
+        for segment in run.segments
+        if (segment["sent_at"] or 0) - segment["cut_at"] > HELD_AT_LEAST_S
+    ]
+    expect(
+        not faults and held,
+        expected="no fragment in a pause nor sooner than asked, and at least one that waited",
+        seen=f"{'; '.join(faults) or 'none too soon'}; waited: {held or 'none'}",
+        evidence=run.folder / "events.jsonl",
+        hint="backpressure in media-service's log; cut_at and sent_at of each segment in run.json.",
+    )
+
+
+def prove_pressure_cost_nothing(run: PipelineRun) -> None:
+    """No segment lost its dub to the waiting."""
+    lost = [
+        f"segment {segment['number']}: {segment['reason']}"
+        for segment in run.segments
+        if segment["reason"] in _WITHOUT_STS
+    ]
+    expect(
+        run.segments and not lost,
+        expected="every segment answered by STS in time",
+        seen="; ".join(lost) or "no segment",
+        evidence=run.folder / "run.json",
+        hint="FRAGMENT_TIMEOUT_S counts from the cut; fragments must go on once they may.",
+    )
+
+
+def out_of_pace(events: Iterable[Observation]) -> list[str]:
+    """Say of each fragment that was sent against the advice of its moment which it was."""
+    faults: list[str] = []
+    advice: Observation | None = None
+    last_at: float | None = None
+    for event in sorted(events, key=lambda seen: seen.at):
+        if _is_advice(event):
+            advice = event
+        elif event.event.event == "fragment:data":
+            faults += _against(advice, event, last_at)
+            last_at = event.at
+    return faults
+
+
+def _against(
+    advice: Observation | None, sending: Observation, last_at: float | None
+) -> Sequence[str]:
+    if advice is None or sending.at <= advice.at + ON_ITS_WAY_S:
+        return ()
+    number, action = sending.payload["sequence_number"], advice.payload["action"]
+    if action == "pause":
+        return (f"fragment {number} {sending.at - advice.at:.1f} s after pause",)
+    wanted_s = (advice.payload.get("recommended_delay_ms") or 0) / 1000
+    if action == "slow_down" and last_at is not None:
+        after_s = sending.at - last_at
+        if after_s < wanted_s - _ROUNDING_S:
+            return (f"fragment {number} {after_s:.2f} s after the last, asked {wanted_s:.2f} s",)
+    return ()
+
+
+def _is_advice(event: Observation) -> bool:
+    return event.event.event == "backpressure"
