@@ -14,7 +14,9 @@ from typing import Final, Self
 
 from environment.errors import HarnessError
 from environment.provision.engine import DEFAULT_SOCKET
+from environment.stack.ownership import start_time
 
+_FOLDER: Final = "engine-gate-"
 _MOST_CONNECTIONS: Final = 64
 _PIECE_BYTES: Final = 64 * 1024
 _END_TIMEOUT_S: Final = 2.0
@@ -43,7 +45,8 @@ class EngineGate:
 
     def __enter__(self) -> Self:
         # Not below the evidence: the paths of sockets must be short.
-        self._folder = Path(tempfile.mkdtemp(prefix="engine-gate-"))
+        _remove_deserted()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
         self.open()
         return self
 
@@ -123,6 +126,14 @@ def engine_socket() -> Path:
             remedy="run this where the engine is.",
         )
     return Path(host.removeprefix("unix://"))
+
+
+def _remove_deserted() -> None:
+    """Remove the folders of gates whose process was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        keeper = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if keeper.isdigit() and start_time(int(keeper)) is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

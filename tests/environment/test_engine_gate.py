@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,20 @@ def test_nothing_of_it_is_left(engine: Path) -> None:
         folder = Path(gate.host.removeprefix("unix://")).parent
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_what_a_killed_process_left_of_its_gate_goes_with_the_next(
+    engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    deserted, kept = tmp_path / f"engine-gate-{ended.pid}-x", tmp_path / "engine-gate-1-x"
+    deserted.mkdir()
+    kept.mkdir()
+    with EngineGate(engine):
+        assert not deserted.exists()
+        assert kept.exists()
 
 
 def test_an_engine_that_is_not_there_is_not_there_behind_it_either(tmp_path: Path) -> None:
