@@ -28,12 +28,16 @@ def logged(container: ServiceContainer, event: str, *, since: float) -> list[Log
 
 
 def parse_log(text: str) -> list[Logged]:
-    """Read JSON log lines; what is none, such as a traceback of the interpreter, is passed over."""
+    """Read JSON log lines; what is none, such as a traceback of the interpreter, is passed over.
+
+    media-service calls a line's moment `time`, sts-service `timestamp`.
+    """
     found = []
     for line in text.splitlines():
         try:
             document = json.loads(line)
-            at = datetime.fromisoformat(document["time"]).timestamp()
+            moment = document["time"] if "time" in document else document["timestamp"]
+            at = datetime.fromisoformat(moment).timestamp()
             found.append(Logged(at, str(document["event"]), document))
         except (ValueError, TypeError, KeyError):
             continue
