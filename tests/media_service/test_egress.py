@@ -21,6 +21,8 @@ from media_service.worker.egress import Egress
 from media_service.worker.output import OUTPUT_OFFSET_S
 from media_service.worker.pacer import Pacer, Stall
 from media_service.worker.segmenter import Segment
+from media_service.worker.spool_files import Position
+from media_service.worker.video_head import VideoHead
 from media_service.worker.waiting_room import SegmentQueue, VideoQueue
 
 SEGMENT_S = 2
@@ -33,7 +35,10 @@ class Heard:
         self.notes: list[tuple[str, dict[str, object]]] = []
         self.skews: list[float | None] = []
 
-    def output_connected(self) -> None:
+    def output_connected(self, position_s: float) -> None:
+        return
+
+    def sent(self, position: Position) -> None:
         return
 
     def released(self, segment: Segment, result: Result | None, **told: Any) -> None:
@@ -55,8 +60,7 @@ def begun(clip: Path, output: Path, heard: Heard, video: VideoQueue) -> Iterator
     segments.close()
     egress = Egress(str(output), segments, video, heard, Pacer(lambda _seconds: None))
     with av.open(str(clip)) as source:
-        egress.prepare(source.streams.video[0])
-        egress.set_size(64, 64)
+        egress.prepare(VideoHead.of(source.streams.video[0], width=64, height=64))
     at_work = threading.Thread(target=egress.run)
     at_work.start()
     yield at_work

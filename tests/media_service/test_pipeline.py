@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -216,8 +216,16 @@ def test_without_a_word_the_original_goes_out(clip: Path, tmp_path: Path) -> Non
 
 def test_a_new_worker_takes_the_timeline_over(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "on.flv", seconds=2, first_s=5.5)
-    told = carry(source, tmp_path / "out.flv", zero_s=0.0, first_number=3)
-    assert [cut.number for cut in of(told, SegmentCut)] == [5, 6, 7]
+    standing: dict[str, Any] = {
+        "zero_s": 0.0,
+        "zero_at": time.time() - 5.5,
+        "first_number": 3,
+        "from_s": 4.2,
+    }
+    told = carry(source, tmp_path / "out.flv", **standing)
+    cuts = of(told, SegmentCut)
+    assert [cut.number for cut in cuts] == [3, 4, 5]
+    assert cuts[0].start_s == pytest.approx(5.5, abs=0.03)
     assert onsets(sound(tmp_path / "out.flv"))[0] / RATE == pytest.approx(5.5, abs=0.0015)
 
 

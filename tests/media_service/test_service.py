@@ -139,6 +139,7 @@ class MediaServer:
 
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
+        self.down = False
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -151,6 +152,8 @@ class MediaServer:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def _list(self, _: web.Request) -> web.Response:
+        if self.down:
+            raise web.HTTPServiceUnavailable
         return web.json_response({"pageCount": 1, "items": self.items})
 
     def publish(self) -> None:
@@ -202,11 +205,23 @@ async def test_a_stop_finishes_what_is_in_flight(
     assert "hidden" not in json.dumps(service.lines)
 
 
+async def opened(pipe: Path) -> int:
+    """Open a named pipe once somebody reads it; whoever waits for that can be cancelled."""
+    while True:
+        try:
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            await asyncio.sleep(0.02)
+            continue
+        os.set_blocking(descriptor, True)
+        return descriptor
+
+
 async def feed(clip: Path, pipe: Path, *, stalls: bool) -> None:
     """Write the clip at about its own pace, and hold the pipe open."""
     content = await asyncio.to_thread(clip.read_bytes)
     step = len(content) // 120
-    descriptor = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+    descriptor = await opened(pipe)
     try:
         for offset in range(0, len(content), step):
             if stalls and offset > len(content) // 4:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ from media_service.protocol import (
     Opened,
     OutputConnected,
     Publish,
+    Read,
     Released,
     Result,
     SegmentCut,
@@ -36,10 +38,16 @@ from media_service.protocol import (
 )
 from media_service.report import MAX_LISTED, StsReport
 from media_service.settings import Settings
+from media_service.spool_store import SpoolStore
 from media_service.stream import DubbedStream
 from media_service.stream_report import Recorder
 from media_service.sts_client import StsClient
-from media_service.sts_errors import StsError, StsTimeoutError, StsUnavailableError
+from media_service.sts_errors import (
+    StsCircuitOpenError,
+    StsError,
+    StsTimeoutError,
+    StsUnavailableError,
+)
 from media_service.sts_exchange import Fragment
 from media_service.supervisor import MAX_PAST_STREAMS, Supervisor, stream_id_for
 from media_service.worker_process import WorkerFrozenError, WorkerPool
@@ -49,6 +57,7 @@ from services.contracts import DubbedAudio, FragmentProcessed
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("media_service.stream.RESTART_PAUSE_S", 0.0)
+    monkeypatch.setattr("media_service.stream_worker.READ_AGAIN_S", 0.0)
 
 
 SOURCE = PublishedPath("live/a/in", "a", "source", 1000.0, ("H264", "MPEG-4 Audio"))
@@ -81,6 +90,7 @@ class FakeWorker:
         self.commands: list[Command] = []
         self.finished: Callable[[], None] = lambda: None
         self.needed: Command | None = None
+        self.needed_before: dict[type[Message], type[Command]] = {}
         self._script = list(script)
         self._tails = {m.number for m in script if isinstance(m, SegmentCut) and m.tail}
         self._changed = asyncio.Condition()
@@ -101,6 +111,12 @@ class FakeWorker:
         if self.needed is not None:
             async with asyncio.timeout(5), self._changed:
                 await self._changed.wait_for(lambda: self.needed in self.commands)
+        kind = self.needed_before.get(type(cast(Message, message)))
+        if kind is not None:
+            async with asyncio.timeout(5), self._changed:
+                await self._changed.wait_for(
+                    lambda: any(isinstance(c, kind) for c in self.commands)
+                )
         if message is FROZEN:
             await asyncio.sleep(0.01)
             raise WorkerFrozenError
@@ -185,6 +201,7 @@ class Trial:
         self.metrics = Metrics()
         self.sts = FakeSts(answer)
         self._left = iter(self.workers)
+        self._ends_with_first = False
         self.stream = DubbedStream(
             "a-1",
             SOURCE,
@@ -192,12 +209,19 @@ class Trial:
             sts=cast(StsClient, self.sts),
             metrics=self.metrics,
             workers=cast(WorkerPool, self),
+            store=SpoolStore(Path(Settings().segment_dir), self.metrics),
         )
 
     def source_ends(self) -> None:
-        self.stream.still_published = False
+        self.stream.presence.missed()
+
+    def source_ends_later(self) -> None:
+        """Have the source end once the first worker is at work."""
+        self._ends_with_first = True
 
     async def take(self) -> FakeWorker:
+        if self._ends_with_first:
+            self.source_ends()
         return next(self._left)
 
     async def run(self) -> None:
@@ -262,6 +286,7 @@ def failing(error: StsError) -> Callable[[Fragment], FragmentProcessed]:
     [
         (failing(StsTimeoutError()), "timeout"),
         (failing(StsUnavailableError()), "sts_unavailable"),
+        (failing(StsCircuitOpenError()), "circuit_open"),
         (lambda f: answer(f, transcript=" ", translated_text=""), "no_speech"),
         (
             lambda f: answer(
@@ -298,7 +323,7 @@ async def test_a_frozen_worker_is_replaced_and_the_timeline_goes_on() -> None:
 
 async def test_a_worker_is_not_replaced_once_the_source_is_gone() -> None:
     trial = Trial([*OPENING, FROZEN])
-    trial.stream.still_published = False
+    trial.source_ends_later()
     await trial.run()
     assert trial.stream.report.state == "failed"
     assert trial.value("stream_failures_total", reason="worker_frozen") == 1
@@ -307,7 +332,7 @@ async def test_a_worker_is_not_replaced_once_the_source_is_gone() -> None:
 async def test_a_worker_that_keeps_dying_fails_the_stream() -> None:
     trial = Trial(*([*OPENING] for _ in range(4)))
     await trial.run()
-    assert trial.stream.report.error == "the worker process died"
+    assert trial.stream.report.error == "the worker process died, exit code 0"
     assert trial.value("worker_restarts_total") == 3
 
 
@@ -367,7 +392,7 @@ async def test_a_source_that_ends_before_it_is_read_fails_clearly() -> None:
 async def test_what_a_dead_worker_held_is_lost_and_not_counted_as_fallback() -> None:
     never = asyncio.Event()
     trial = Trial([*OPENING, cut(0), released(0), cut(1), cut(2), FROZEN])
-    trial.stream.still_published = False
+    trial.source_ends_later()
     trial.sts.wait_from = 1, never
     await trial.run()
     ends = [(s.outcome, s.reason) for s in trial.stream.report.segments]
@@ -429,17 +454,25 @@ class Scripted(WorkerPool):
         return FakeWorker([Hello(7), Finished(1.0)])
 
 
+async def ended(supervisor: Supervisor) -> None:
+    async with asyncio.timeout(5):
+        while supervisor.active:  # noqa: ASYNC110 - what is watched has no event
+            await asyncio.sleep(0)
+        # The last checkpoint is written by a thread.
+        await asyncio.sleep(0.05)
+
+
 async def test_each_publication_is_one_stream_and_old_ones_are_forgotten() -> None:
     metrics = Metrics()
     sts = cast(StsClient, FakeSts(answer))
-    supervisor = Supervisor(Settings(), sts, metrics, Scripted())
+    supervisor = Supervisor(Settings(stream_resume_s=0), sts, metrics, Scripted())
     for number in range(MAX_PAST_STREAMS + 5):
-        path = PublishedPath("live/a/in", "a", f"source {number}", 1.0)
+        path = PublishedPath(f"live/{number}/in", "a", "source", 1.0)
         await supervisor.reconcile([path])
         await supervisor.reconcile([path])
-        async with asyncio.timeout(5):
-            while supervisor.active:  # noqa: ASYNC110 - what is watched has no event
-                await asyncio.sleep(0)
+        await ended(supervisor)
+        await supervisor.reconcile([])
+    await asyncio.sleep(0.01)
     await supervisor.reconcile([])
     assert len(supervisor.reports) == MAX_PAST_STREAMS
     assert len({report.stream_id for report in supervisor.reports}) == MAX_PAST_STREAMS
@@ -447,7 +480,78 @@ async def test_each_publication_is_one_stream_and_old_ones_are_forgotten() -> No
     assert metrics.registry.get_sample_value("media_service_streams", {"state": "finished"}) == 50
 
 
-async def test_a_take_over_waits_for_the_earlier_output_and_a_stop_reaches_all() -> None:
+async def test_a_source_that_comes_back_in_time_is_the_same_stream(segment_dir: Path) -> None:
+    sts = cast(StsClient, FakeSts(answer))
+    supervisor = Supervisor(Settings(), sts, Metrics(), Scripted())
+    await supervisor.reconcile([SOURCE])
+    await ended(supervisor)
+    await supervisor.reconcile([])
+    (report,) = supervisor.reports
+    assert report.ended
+    assert (segment_dir / report.stream_id).is_dir()
+    await supervisor.reconcile([replace(SOURCE, source_id="again", ready_at=time.time() + 9)])
+    assert supervisor.reports == [report]
+    assert report.state == "waiting"
+    assert [i.reason for i in report.interruptions][-1:] == ["input_lost"]
+    await ended(supervisor)
+    await supervisor.reconcile([])
+    later = replace(SOURCE, source_id="later", ready_at=time.time() + 11)
+    await supervisor.reconcile([later])
+    assert len(supervisor.reports) == 2
+    await ended(supervisor)
+    await supervisor.stop()
+    # Nothing of the first is left to publish, so nothing of it is kept.
+    assert not (segment_dir / report.stream_id).exists()
+
+
+async def test_a_failed_source_is_not_tried_again_but_another_is() -> None:
+    sts = cast(StsClient, FakeSts(answer))
+
+    class Failing(WorkerPool):
+        async def take(self) -> Any:
+            return FakeWorker([Hello(7), Failed("no_audio", "audio track required", False)])
+
+    supervisor = Supervisor(Settings(), sts, Metrics(), Failing())
+    for _ in range(3):
+        await supervisor.reconcile([SOURCE])
+        await ended(supervisor)
+    assert [report.state for report in supervisor.reports] == ["failed"]
+    await supervisor.reconcile([replace(SOURCE, source_id="another")])
+    assert len(supervisor.reports) == 2
+    await ended(supervisor)
+
+
+async def until_sent(worker: FakeWorker, kind: type[Command]) -> Any:
+    async with asyncio.timeout(5):
+        while not any(isinstance(sent, kind) for sent in worker.commands):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    return next(sent for sent in worker.commands if isinstance(sent, kind))
+
+
+async def test_a_take_over_is_read_by_the_same_worker(segment_dir: Path) -> None:
+    sts = cast(StsClient, FakeSts(answer))
+    worker = FakeWorker([*OPENING, InputEnded("end_of_stream"), cut(0)])
+    workers = iter([worker])
+
+    class One(WorkerPool):
+        async def take(self) -> Any:
+            return next(workers)
+
+    supervisor = Supervisor(Settings(), sts, Metrics(), One())
+    worker.needed_before = {InputEnded: Result, SegmentCut: Read}
+    await supervisor.reconcile([SOURCE])
+    async with asyncio.timeout(5):
+        while supervisor.reports[0].state != "processing":  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    await supervisor.reconcile([replace(SOURCE, source_id="another")])
+    await worker.send(Result(0, "original", 48_000, 2))
+    read = await until_sent(worker, Read)
+    assert read.another
+    assert len(supervisor.reports) == 1
+    await supervisor.stop()
+
+
+async def test_a_late_take_over_waits_for_the_earlier_output_and_a_stop_reaches_all() -> None:
     sts = cast(StsClient, FakeSts(answer))
     endless = [FakeWorker([Hello(1)]), FakeWorker([Hello(2)])]
     for worker in endless:
@@ -459,13 +563,15 @@ async def test_a_take_over_waits_for_the_earlier_output_and_a_stop_reaches_all()
             return next(workers)
 
     supervisor = Supervisor(Settings(), sts, Metrics(), Endless())
-    await supervisor.reconcile([SOURCE])
-    await supervisor.reconcile([replace(SOURCE, source_id="another")])
     first, second = endless
+    await supervisor.reconcile([SOURCE])
+    await until_sent(first, Publish)
+    await supervisor.reconcile([])
+    late = replace(SOURCE, source_id="another", ready_at=time.time() + 20)
+    await supervisor.reconcile([late])
+    await until_sent(second, Start)
+    assert Publish() not in second.commands
     async with asyncio.timeout(5):
-        while Publish() not in first.commands or not second.commands:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        assert Publish() not in second.commands
         await supervisor.stop()
     assert all(Stop() in worker.commands for worker in endless)
     assert supervisor.active == 0

@@ -3,6 +3,7 @@ import pytest
 from media_service.worker.errors import StreamError
 from media_service.worker.timeline import (
     AudioTimeline,
+    Continuation,
     Origin,
     Placement,
     choose_origin,
@@ -31,13 +32,22 @@ def test_a_media_server_whose_clock_is_ahead_does_no_harm() -> None:
     assert choose_origin(0.5, ready_age_s=-20, segment_s=6) == Origin(0.0, 0, 0.5)
 
 
-def test_a_new_worker_begins_in_the_segment_it_falls_into() -> None:
-    origin = continue_origin(14.5, zero_s=0.0, number=1, segment_s=6)
-    assert origin == Origin(0.0, 2, 2.5)
+def test_a_new_worker_begins_where_the_source_is() -> None:
+    known = Continuation(zero_s=0.0, zero_at=1000.0, number=2, from_s=14.0)
+    assert continue_origin(15.5, known, now=1015.6) == Origin(0.0, 2, 0.0, 15.5)
 
 
-def test_a_new_worker_never_repeats_a_segment() -> None:
-    assert continue_origin(5.9, zero_s=0.0, number=1, segment_s=6) == Origin(0.0, 1, 0.0)
+def test_a_new_worker_never_repeats_what_was_read() -> None:
+    known = Continuation(zero_s=0.0, zero_at=1000.0, number=1, from_s=6.0)
+    assert continue_origin(5.9, known, now=1006.0) == Origin(0.0, 1, 0.0, 6.0)
+
+
+def test_another_source_goes_on_by_the_walls_clock() -> None:
+    gone = Continuation(zero_s=None, zero_at=1000.0, number=3, from_s=14.0)
+    origin = continue_origin(0.0, gone, now=1017.5)
+    assert (origin.number, origin.start_s, origin.zero_s) == (3, 17.5, -17.5)
+    early = continue_origin(0.0, gone, now=1013.0)
+    assert (early.start_s, early.zero_s) == (14.0, -14.0)
 
 
 def test_late_join_is_filled_with_silence_to_the_sample() -> None:
@@ -93,16 +103,16 @@ def test_absent_sound_is_filled_and_what_comes_late_is_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first_s", "zero_s", "number"),
+    ("first_s", "zero_s", "start_s"),
     [
-        (26.0, 0.0, 4),
-        (17.0, 0.0, 3),
-        (100.0, 0.0, 16),
-        # Another clock: the timeline goes on where it was.
-        (0.5, -17.5, 3),
-        (5000.0, 4982.0, 3),
+        (26.0, 0.0, 26.0),
+        (29.0, 0.0, 29.0),
+        # Another clock: the wall's tells how long nothing was read.
+        (0.5, -24.5, 25.0),
+        (5000.0, 4975.0, 25.0),
     ],
 )
-def test_a_clock_that_jumped_gets_a_new_zero(first_s: float, zero_s: float, number: int) -> None:
-    origin = continue_origin(first_s, zero_s=0.0, number=3, segment_s=6.0)
-    assert (origin.zero_s, origin.number) == (zero_s, number)
+def test_a_clock_that_jumped_gets_a_new_zero(first_s: float, zero_s: float, start_s: float) -> None:
+    known = Continuation(zero_s=0.0, zero_at=1000.0, number=3, from_s=18.0)
+    origin = continue_origin(first_s, known, now=1025.0)
+    assert (origin.zero_s, origin.number, origin.start_s) == (zero_s, 3, start_s)

@@ -38,7 +38,9 @@ async def serve(settings: Settings) -> None:
     workers = WorkerPool()
     sts = StsClient(settings, metrics)
     supervisor = Supervisor(settings, sts, metrics, workers)
-    discovery = Discovery(settings.mediamtx_api_url, supervisor.reconcile)
+    discovery = Discovery(
+        settings.mediamtx_api_url, supervisor.reconcile, supervisor.media_server_lost
+    )
     api = HttpApi(supervisor, sts, discovery, metrics if settings.metrics_enabled else None)
     runner = web.AppRunner(
         api.application(),
@@ -57,6 +59,7 @@ async def serve(settings: Settings) -> None:
         _log.info(
             "service_started", port=settings.port, sts=sts.url, media_server=discovery.api_url
         )
+        await supervisor.take_up()
         finding = asyncio.create_task(discovery.run(), name="discovery")
         talking = asyncio.create_task(sts.run(), name="sts")
         stopping = asyncio.create_task(stop.wait(), name="stop")

@@ -84,16 +84,20 @@ class _Listing(_Answer):
 class Discovery:
     """Polls the Control API; level-triggered, so a restart on either side heals by itself.
 
-    ``seen`` is awaited with all published input paths after each successful poll. ``reachable``
-    is None before the first poll.
+    ``seen`` is awaited with all published input paths after each successful poll, ``lost`` called
+    after each that fails. ``reachable`` is None before the first poll.
     """
 
     def __init__(
-        self, api_url: str, seen: Callable[[list[PublishedPath]], Awaitable[None]]
+        self,
+        api_url: str,
+        seen: Callable[[list[PublishedPath]], Awaitable[None]],
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.api_url = api_url
         self.reachable: bool | None = None
         self._seen = seen
+        self._lost = lost
         self._invalid: str | None = None
 
     async def run(self) -> None:
@@ -115,6 +119,7 @@ class Discovery:
             if self.reachable is not False:
                 _log.warning("media_server_lost", url=self.api_url, error=_first(error))
             self.reachable = False
+            self._lost()
             return
         self._tell_invalid(invalid[0] if invalid else None)
         if not self.reachable:

@@ -141,6 +141,32 @@ class Metrics:
             "Worker processes that had to be replaced",
             registry=self.registry,
         )
+        self.streams_resumed = Counter(
+            f"{prefix}_streams_resumed",
+            "Streams that went on after an interruption",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.segments_recovered = Counter(
+            f"{prefix}_segments_recovered",
+            "Segments that were taken up from disk",
+            registry=self.registry,
+        )
+        self.segments_kept = Counter(
+            f"{prefix}_segments_kept",
+            "Segments that never went out and are on disk",
+            registry=self.registry,
+        )
+        self.checkpoints_corrupt = Counter(
+            f"{prefix}_checkpoints_corrupt",
+            "Checkpoints that could not be used and were put aside",
+            registry=self.registry,
+        )
+        self.spool_failures = Counter(
+            f"{prefix}_spool_failures",
+            "Times that something could not be kept on disk",
+            registry=self.registry,
+        )
         # Known label values are shown from the start, so that "none yet" reads 0, not absent.
         for reason in ("timeout", "sts_unavailable", "sts_failed", "no_speech", "circuit_open"):
             self.fragments_fallback.labels(reason)

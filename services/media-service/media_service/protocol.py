@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 INPUT_SILENT = "input_silent"
 """Why a worker failed whose source is there and sends nothing."""
+NOTHING_TO_READ = (INPUT_SILENT, "input_unreadable", "input_too_short", "input_broken")
+"""Why a worker failed that has found no sound."""
 MAX_HEADER_BYTES = 1 << 20
 MAX_BLOB_BYTES = 64 << 20
 _LENGTHS = struct.Struct(">II")
@@ -33,7 +35,10 @@ class Start:
     ``ready_since_s`` says when the source began, as the media server knows it, on the monotonic
     clock that all processes share: the worker may take its time to start.
     ``tracks`` is the number of tracks it knows of, 0 for unknown.
-    ``zero_s`` and ``first_number`` continue an earlier worker's timeline; both are unset at first.
+    ``zero_s``, ``zero_at``, ``first_number`` and ``from_s`` continue an earlier worker's timeline:
+    the source's time of its zero (None for another source), the Unix time at which that arrived,
+    the next segment's number, and the end of the last one. All are unset at first.
+    What lies in ``spool_folder`` goes out first; without an ``input_url`` nothing else does.
     With ``hold_output`` nothing goes out before ``Publish``.
     """
 
@@ -44,8 +49,24 @@ class Start:
     ready_since_s: float
     tracks: int = 0
     zero_s: float | None = None
+    zero_at: float | None = None
     first_number: int = 0
+    from_s: float = 0.0
+    spool_folder: str | None = None
     hold_output: bool = False
+
+
+@dataclass(frozen=True)
+class Read:
+    """Supervisor to worker: the source is there again, or ``another`` in its place.
+
+    The other fields are those of ``Start``.
+    """
+
+    input_url: str
+    ready_since_s: float
+    tracks: int = 0
+    another: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,17 +111,42 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class Restored:
+    """Worker: this much was on disk; ``position_s`` is how far the output had come."""
+
+    numbers: list[int]
+    position_s: float | None
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """Worker: from now on nothing is kept on disk, for the reason given, or all is again."""
+
+    error: str | None
+
+
+@dataclass(frozen=True)
 class Began:
-    """Worker: the first audio is decoded and the timeline is fixed (``zero_s``: source time)."""
+    """Worker: the first audio is decoded and the timeline is fixed.
+
+    ``zero_s`` is the source's time of the timeline's zero, ``zero_at`` the Unix time at which that
+    arrived. Segment ``number`` is the first of this reading and begins at ``start_s``.
+    """
 
     at: float
     zero_s: float
     missed_head_s: float
+    zero_at: float = 0.0
+    number: int = 0
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class SegmentCut:
-    """Worker: a segment is complete; ``tail`` segments are too short to be dubbed."""
+    """Worker: a segment is complete; without PCM it is not to be dubbed.
+
+    ``tail`` segments are too short for that; ``restored`` ones may have their dub already.
+    """
 
     number: int
     start_s: float
@@ -108,21 +154,24 @@ class SegmentCut:
     cut_at: float
     tail: bool
     pcm: bytes = dataclasses.field(default=b"", repr=False)
+    restored: bool = False
 
 
 @dataclass(frozen=True)
 class InputEnded:
-    """Worker: nothing more will be read, and why."""
+    """Worker: nothing more is read, and why; without ``retryable`` there is no use in ``Read``."""
 
     reason: str
+    retryable: bool = True
 
 
 @dataclass(frozen=True)
 class OutputConnected:
-    """Worker: the output is being published."""
+    """Worker: the output is being published, from ``position_s`` of the timeline on."""
 
     at: float
     delay_s: float
+    position_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -185,10 +234,12 @@ class Failed:
     retryable: bool
 
 
-Command = Start | Publish | Result | Stop
+Command = Start | Read | Publish | Result | Stop
 Report = (
     Hello
     | Opened
+    | Restored
+    | Spooled
     | Began
     | SegmentCut
     | InputEnded
@@ -205,8 +256,9 @@ Message = Command | Report
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        *(Start, Publish, Result, Stop),
-        *(Hello, Opened, Began, SegmentCut, InputEnded, OutputConnected, Released),
+        *(Start, Read, Publish, Result, Stop),
+        *(Hello, Opened, Restored, Spooled, Began, SegmentCut, InputEnded),
+        *(OutputConnected, Released),
         *(Stalled, Heartbeat, Note, Finished, Failed),
     )
 }

@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-StreamState = Literal["starting", "processing", "draining", "finished", "failed"]
-Outcome = Literal["pending", "dubbed", "original", "lost"]
+StreamState = Literal["starting", "processing", "draining", "waiting", "finished", "failed"]
+Outcome = Literal["pending", "dubbed", "original", "kept", "lost"]
 FallbackReason = Literal["timeout", "sts_unavailable", "sts_failed", "no_speech", "circuit_open"]
 StsState = Literal["opening", "ready", "away", "refused", "closed"]
-Reason = FallbackReason | Literal["tail", "lost"]
+Reason = FallbackReason | Literal["tail", "kept", "lost"]
 MAX_LISTED = 1000
 """Of a stream's segments and stalls the last ones are listed."""
 
@@ -37,6 +37,7 @@ class InputReport(ReportModel):
 class SegmentReport(ReportModel):
     """The life of one segment; ``reason`` says why it went out undubbed, or not at all.
 
+    ``kept`` has not gone out and is on disk; ``restored`` was taken up from there.
     ``skew_ms`` is how late the sound was against the picture; None where no picture was there.
     """
 
@@ -56,6 +57,7 @@ class SegmentReport(ReportModel):
     processing_time_ms: int | None = None
     output_start_s: float | None = None
     skew_ms: float | None = None
+    restored: bool = False
 
 
 class StallReport(ReportModel):
@@ -105,6 +107,33 @@ class WorkerReport(ReportModel):
     exit_code: int | None = None
 
 
+class InterruptionReport(ReportModel):
+    """A time when nothing was read, or nothing sent; what did not happen is None.
+
+    ``gap_s`` is what the timeline lacks between the last segment before and ``number``, the first
+    after it; ``output_gap_s`` what lies between the last time sent on one connection and the first
+    on the next. Below 0 they overlap. ``output_pause_s`` is for how long nothing was sent.
+    """
+
+    reason: str
+    at: float
+    resumed_at: float | None = None
+    number: int | None = None
+    gap_s: float | None = None
+    output_resumed_at: float | None = None
+    output_gap_s: float | None = None
+    output_pause_s: float | None = None
+    recovered: list[int] = Field(default_factory=list)
+
+
+class SpoolReport(ReportModel):
+    """What lies on disk of the stream; ``error`` says why nothing does."""
+
+    folder: str
+    segments: list[int] = Field(default_factory=list)
+    error: str | None = None
+
+
 class StreamReport(ReportModel):
     """One stream, from its discovery to its end."""
 
@@ -125,6 +154,19 @@ class StreamReport(ReportModel):
     output: OutputReport | None = None
     sts: StsReport | None = None
     worker: WorkerReport | None = None
+    workers: int = 0
+    spool: SpoolReport | None = None
+    interruptions: list[InterruptionReport] = Field(default_factory=list)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the segment that comes next."""
+        return self.segments[-1].number + 1 if self.segments else 0
+
+    @property
+    def end_s(self) -> float:
+        """Where the last segment ends."""
+        return max((known.start_s + known.duration_s for known in self.segments), default=0.0)
 
     @property
     def ended(self) -> bool:

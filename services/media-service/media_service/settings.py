@@ -18,8 +18,8 @@ class Settings(BaseSettings):
     (021, edge cases: 2, 4, 8, 16, 32 s); ``FRAGMENT_TIMEOUT_S`` counts from a segment's cut.
     After ``STS_CIRCUIT_TIMEOUTS`` fragments in a row without an answer in time a stream sends no
     more for ``STS_CIRCUIT_OPEN_S``, then one to see.
-    ``SEGMENT_DIR`` and ``STREAM_RESUME_S`` are read and have no effect yet: segments are held in
-    memory, and a path that is published again is a new stream.
+    What is in flight is kept in ``SEGMENT_DIR``; a path that is published again within
+    ``STREAM_RESUME_S`` of its loss goes on as the same stream.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)

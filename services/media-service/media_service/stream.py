@@ -1,63 +1,41 @@
-"""One stream's life: its workers, one after the other, and its report."""
+"""One stream's life: its workers, one after the other, its report, and its checkpoint."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 
+from media_service.checkpoint import Checkpoint, SavedSource
+from media_service.checkpoint_writer import CheckpointWriter
 from media_service.discovery import PublishedPath
 from media_service.logs import get_logger
 from media_service.metrics import Metrics
-from media_service.protocol import (
-    INPUT_SILENT,
-    Failed,
-    Finished,
-    Heartbeat,
-    InputEnded,
-    Message,
-    Note,
-    OutputConnected,
-    Publish,
-    Released,
-    SegmentCut,
-    Start,
-    Stop,
-)
+from media_service.presence import Presence
+from media_service.protocol import INPUT_SILENT, NOTHING_TO_READ
 from media_service.redaction import redacted
-from media_service.report import StreamReport
-from media_service.segment_dubbing import SegmentDubbing
+from media_service.report import SpoolReport, StreamReport
 from media_service.settings import Settings
-from media_service.stream_report import Recorder
+from media_service.spool_names import undubbed, unpublished
+from media_service.spool_store import LeftStream, SpoolStore
+from media_service.stream_report import interrupt
+from media_service.stream_worker import OUTPUT_FAILURES, End, StreamWorker, Task, Timeline
 from media_service.sts_client import StsClient
 from media_service.sts_stream import StsStream
-from media_service.worker_process import WorkerFrozenError, WorkerPool, WorkerProcess
+from media_service.worker_process import WorkerPool
 
 MAX_RESTARTS = 3
 """How many workers in a row may end without having sent anything out."""
 RESTART_PAUSE_S = 0.5
-_NOTHING_TO_READ = (INPUT_SILENT, "input_unreadable", "input_too_short", "input_broken")
 _log = get_logger()
 
 
-@dataclass(frozen=True)
-class _End:
-    """How one worker's work ended."""
-
-    ok: bool
-    reason: str = ""
-    message: str = ""
-    retryable: bool = False
-    fruitful: bool = False
-    """Whether it has sent anything out."""
-
-
 class DubbedStream:
-    """One publication of one input path, until its output has ended or it has failed.
+    """A stream at one input path, until its output has ended or it has failed.
 
-    ``still_published`` says whether the source is there still: as long as it is, a worker that
-    ends is followed by another. While ``path_free`` is not set, an earlier stream has the output
-    path and nothing goes out.
+    ``presence`` says whether the source is there: as long as it is, a worker that ends is followed
+    by another, and so it is as long as something on disk has not gone out. A stream that ended
+    because it was ``left_by_source`` is ``run`` again when that is back in time. While
+    ``path_free`` is not set, an earlier stream has the output path and nothing goes out.
     """
 
     def __init__(
@@ -69,19 +47,25 @@ class DubbedStream:
         sts: StsClient,
         metrics: Metrics,
         workers: WorkerPool,
+        store: SpoolStore,
+        left: LeftStream | None = None,
     ) -> None:
-        self.source = source
-        self.still_published = True
+        self.presence = Presence(source, published=True)
         self.path_free = asyncio.Event()
         self.path_free.set()
         self._settings = settings
         self._sts = sts
         self._metrics = metrics
         self._workers = workers
-        self._worker: WorkerProcess | None = None
-        self._stopping = asyncio.Event()
-        self._end: _End | None = None
+        self._store = store
+        self._folder = store.folder(stream_id)
+        self._worker: StreamWorker | None = None
+        self.left_by_source = False
+        self._stopped = False
+        self._over = asyncio.Event()
+        self._end: End | None = None
         self._log = _log.bind(stream_id=stream_id)
+        self._timeline = Timeline()
         self.report = StreamReport(
             stream_id=stream_id,
             name=source.name,
@@ -90,170 +74,215 @@ class DubbedStream:
             ready_at=source.ready_at,
             detected_at=time.time(),
         )
+        if left is not None:
+            self._take_up(left)
+        self.report.spool = SpoolReport(folder=str(self._folder))
+        self._writer = CheckpointWriter(self._folder, self._checkpoint, metrics, self._log)
+
+    def _take_up(self, left: LeftStream) -> None:
+        """Be the stream that an earlier process has left."""
+        checkpoint, source = left.checkpoint, left.checkpoint.source.published()
+        self.report = checkpoint.report
+        self._timeline = Timeline(source, checkpoint.zero_at)
+        self.presence = Presence(source, published=None, gone_at=left.alive_at)
+        if not checkpoint.goes_on:
+            return
+        self.report.state, self.report.finished_at, self.report.error = "waiting", None, None
+        self._interrupted("service_restarted", left.alive_at)
+        self._log.info(
+            "checkpoint_taken_up",
+            path=source.path,
+            next_number=self.report.next_number,
+            unsent=self._unsent(),
+            absence_s=round(time.time() - left.alive_at, 3),
+        )
 
     async def run(self) -> None:
         """Carry the stream to its end; never raises but for cancellation."""
-        self._log.info("stream_detected", path=self.source.path, tracks=self.source.tracks)
-        sts_stream = await self._sts.open_stream(self.report.stream_id)
+        source = self.presence.source
+        self._log.info("stream_detected", path=source.path, tracks=source.tracks)
+        numbers = await asyncio.to_thread(undubbed, self._folder)
+        sts_stream = await self._sts.open_stream(
+            self.report.stream_id, next_sequence=min([*numbers, self.report.next_number])
+        )
         self.report.sts = sts_stream.report
+        self._writer.begin()
         try:
             self._conclude(await self._carry(sts_stream))
         finally:
+            if not self.report.ended:
+                self._keep_or_lose()
             self.forget()
+            await self._writer.close()
             await sts_stream.close()
 
     async def stop(self) -> None:
-        """End the input here; what has been read still goes out."""
-        self._stopping.set()
+        """End the input here; what has been read still goes out, or is kept."""
+        self._stopped = True
+        self._over.set()
         if self._worker is not None:
-            await self._worker.send(Stop())
+            await self._worker.stop()
 
     def give_up(self, reason: str, message: str) -> None:
         """Fail the stream from outside, for good."""
-        self._end = _End(ok=False, reason=reason, message=message)
+        self._end = End(ok=False, reason=reason, message=message)
+        self._over.set()
         if self._worker is not None:
             self._worker.kill()
+
+    def come_back(self, lost_at: float | None) -> None:
+        """Be about to run again: the source, lost at that Unix time, has come back."""
+        self.left_by_source = False
+        self._interrupted("input_lost", lost_at or self.report.finished_at or time.time())
+        self.report.state, self.report.finished_at, self.report.error = "waiting", None, None
 
     def forget(self) -> None:
         """Remove what the metrics hold of this stream."""
         self._metrics.forget_stream(self.report.stream_id)
 
-    async def _carry(self, sts_stream: StsStream) -> _End:
-        """Have one worker after the other carry the stream; return how the last one ended."""
+    def clean_up(self) -> None:
+        """Remove the stream's folder, unless something in it never went out; blocks."""
+        if not self._unsent():
+            self._store.remove(self.report.stream_id)
+
+    async def _carry(self, sts_stream: StsStream) -> End:
+        """Have one worker after the other carry the stream; return how it ended."""
         restarts = 0
-        finished: _End | None = None
+        finished: End | None = End(ok=True) if self.report.segments else None
         while True:
+            await self._until_known()
+            if self._over.is_set():
+                return self._end or finished or End(ok=True)
+            if self.presence.published is False and not await self._unsent_now():
+                # There is nothing left for a worker: the stream ended with the one before.
+                self.left_by_source = True
+                return finished or _TOO_SHORT
+            lost_at = time.time()
             end = await self._work(sts_stream)
+            if self._end is not None:
+                return self._end
             finished = end if end.ok else finished
-            restarts = 0 if end.fruitful else restarts
             again = end.ok or end.retryable or (finished is not None and _found_nothing(end))
-            if not again or restarts == MAX_RESTARTS or not await self._goes_on():
-                break
-            if end.reason != INPUT_SILENT:
+            if not await self._goes_on():
+                unsent = not end.ok and await self._unsent_now()
+                if self._stopped or not (unsent and again):
+                    return (finished or _TOO_SHORT) if _found_nothing(end) else end
+            elif not again and self.presence.published is not None:
+                return end
+            reason = self._reason(end)
+            self._interrupted(reason, time.time() if end.fruitful else lost_at)
+            if end.fruitful:
+                restarts = 0
+            elif end.reason != INPUT_SILENT and reason != "media_server_lost":
                 restarts += 1
+            if restarts > MAX_RESTARTS:
+                return _refused(end) if end.reason in OUTPUT_FAILURES else end
             self._metrics.worker_restarts.inc()
             self._log.warning("worker_replaced", reason=end.reason or "input_ended")
-        if self.still_published or not _found_nothing(end):
-            return end
-        # There was nothing left for the last worker: the stream ended with the one before.
-        return finished or _End(False, "input_too_short", "the source ended before it was heard")
 
-    async def _goes_on(self) -> bool:
-        """Whether the source is there still, a moment later, and wanted."""
-        if self.still_published:
-            try:
-                async with asyncio.timeout(RESTART_PAUSE_S):
-                    await self._stopping.wait()
-            except TimeoutError:
-                pass
-        return self.still_published and not self._stopping.is_set()
-
-    async def _work(self, sts_stream: StsStream) -> _End:
-        try:
-            worker = self._worker = await self._workers.take()
-        except OSError as error:
-            return _End(False, "worker_not_started", f"no worker process: {error}", retryable=True)
-        dubbing = SegmentDubbing(
-            worker,
-            sts_stream,
-            within_s=self._settings.fragment_timeout_s,
+    async def _work(self, sts_stream: StsStream) -> End:
+        error = await asyncio.to_thread(self._store.prepare, self.report.stream_id)
+        task = Task(
+            report=self.report,
+            presence=self.presence,
+            timeline=self._timeline,
+            path_free=self.path_free,
+            settings=self._settings,
             metrics=self._metrics,
             log=self._log,
+            changed=self._writer.changed,
         )
+        folder = None if error is not None else self._folder
+        self._worker = StreamWorker(task, self._workers, spool=folder)
+        if self.report.spool is not None:
+            self.report.spool.error = error
+        if error is not None:
+            self._metrics.spool_failures.inc()
+            self._log.error("spool_failed", folder=str(self._folder), error=error)
         try:
-            end = await self._converse(worker, dubbing)
-        except WorkerFrozenError:
-            self._log.error("worker_frozen", pid=worker.pid)
-            worker.kill()
-            end = _End(False, "worker_frozen", "worker froze", retryable=True)
-        except asyncio.CancelledError:
-            worker.kill()
-            raise
+            if self._stopped:
+                return End(ok=True)
+            return await self._worker.run(sts_stream)
         finally:
             self._worker = None
-            await dubbing.close()
-            exit_code = await worker.close()
-            if self.report.worker is not None:
-                self.report.worker.exit_code = exit_code
-        self._log.info("worker_exited", pid=worker.pid, exit_code=exit_code)
-        end = self._end or end
-        return _End(end.ok, end.reason, end.message, end.retryable, dubbing.released > 0)
 
-    async def _converse(self, worker: WorkerProcess, dubbing: SegmentDubbing) -> _End:
-        if self._stopping.is_set():
-            return _End(ok=True)
-        if self._end is not None:
-            return self._end
-        await worker.send(self._start())
-        publishing = asyncio.create_task(self._publish(worker))
-        try:
-            end = await self._listen(worker, dubbing)
-        finally:
-            publishing.cancel()
-        if end.ok:
-            await dubbing.last_words()
-        return end
+    async def _until_known(self) -> None:
+        """Wait while nobody can say whether the source is there."""
+        if self.presence.published is None and not self._over.is_set():
+            self.report.state = "waiting"
+            self._writer.changed()
+            self._log.warning("stream_waiting", unsent=await self._unsent_now())
+        while self.presence.published is None and not self._over.is_set():
+            waits = [
+                asyncio.create_task(self.presence.change()),
+                asyncio.create_task(self._over.wait()),
+            ]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
 
-    async def _publish(self, worker: WorkerProcess) -> None:
-        await self.path_free.wait()
-        await worker.send(Publish())
+    async def _goes_on(self) -> bool:
+        """Whether the source may be there still, a moment later, and is wanted."""
+        if self.presence.published is not False:
+            try:
+                async with asyncio.timeout(RESTART_PAUSE_S):
+                    await self._over.wait()
+            except TimeoutError:
+                pass
+        self.left_by_source = self.presence.published is False
+        return not self.left_by_source and not self._over.is_set()
 
-    def _start(self) -> Start:
-        age_s = 0.0 if self.source.ready_at is None else time.time() - self.source.ready_at
-        last = self.report.segments[-1].number if self.report.segments else None
-        return Start(
-            input_url=self._settings.input_url(self.source.path),
-            output_url=self._settings.output_url(self.source.output_path),
-            segment_s=self._settings.segment_duration_s,
-            result_timeout_s=self._settings.fragment_timeout_s,
-            ready_since_s=time.monotonic() - age_s,
-            tracks=len(self.source.tracks),
-            zero_s=self.report.time_zero_s,
-            first_number=0 if last is None else last + 1,
-            hold_output=True,
+    def _reason(self, end: End) -> str:
+        if self.presence.published is None:
+            return "media_server_lost"
+        if end.reason in OUTPUT_FAILURES:
+            return "output_lost"
+        return "input_lost" if end.ok or _found_nothing(end) else end.reason
+
+    def _interrupted(self, reason: str, at: float) -> None:
+        if interrupt(self.report, reason, at):
+            self._log.warning("stream_interrupted", reason=reason)
+
+    def _unsent(self) -> list[int]:
+        return unpublished(self._folder)
+
+    async def _unsent_now(self) -> list[int]:
+        unsent = await asyncio.to_thread(self._unsent)
+        if self.report.spool is not None:
+            self.report.spool.segments = unsent
+        return unsent
+
+    def _checkpoint(self) -> Checkpoint:
+        source = self._timeline.source or self.presence.source
+        return Checkpoint(
+            written_at=time.time(),
+            source=SavedSource.of(source),
+            zero_at=self._timeline.zero_at,
+            goes_on=self._stopped or not self.report.ended,
+            report=self.report,
         )
 
-    async def _listen(self, worker: WorkerProcess, dubbing: SegmentDubbing) -> _End:
-        end = _End(False, "worker_died", "the worker process died", retryable=True)
-        output_url = redacted(self._settings.output_url(self.source.output_path))
-        recorder = Recorder(self.report, pid=worker.pid, output_url=output_url)
-        while (message := await worker.receive()) is not None:
-            recorder.record(message)
-            match message:
-                case SegmentCut():
-                    dubbing.take_cut(message, self.report.segment(message.number))
-                case Released():
-                    dubbing.take_release(message)
-                    self._metrics.set_skew(self.report.stream_id, message.skew_ms)
-                case Heartbeat():
-                    gauge = self._metrics.waiting_video_bytes.labels(self.report.stream_id)
-                    gauge.set(message.waiting_video_bytes)
-                case Finished():
-                    end = _End(ok=True)
-                case Failed():
-                    end = _End(False, message.reason, message.message, message.retryable)
-                case _:
-                    self._note(message)
-        return end
-
-    def _note(self, message: Message) -> None:
-        match message:
-            case InputEnded():
-                self._log.info("input_ended", reason=message.reason)
-            case OutputConnected():
-                self._log.info("output_connected", delay_s=round(message.delay_s, 3))
-            case Note():
-                getattr(self._log, message.level)(message.event, **message.detail)
-            case _:
-                self._log.info("worker_reported", report=repr(message))
-
-    def _conclude(self, end: _End) -> None:
-        lost = [segment for segment in self.report.segments if segment.outcome == "pending"]
-        for segment in lost:
-            segment.outcome = segment.reason = "lost"
-            self._metrics.segments_lost.inc()
+    def _keep_or_lose(self) -> None:
+        """Say of each segment that has not gone out whether it is on disk still."""
+        unsent = self._unsent()
+        pending = [segment for segment in self.report.segments if segment.outcome == "pending"]
+        for segment in pending:
+            segment.outcome = segment.reason = "kept" if segment.number in unsent else "lost"
+        kept = [segment.number for segment in pending if segment.outcome == "kept"]
+        lost = [segment.number for segment in pending if segment.outcome == "lost"]
+        if self.report.spool is not None:
+            self.report.spool.segments = unsent
+        if kept:
+            self._metrics.segments_kept.inc(len(kept))
+            self._log.warning("segments_kept", numbers=kept, folder=str(self._folder))
         if lost:
-            self._log.warning("segments_lost", numbers=[segment.number for segment in lost])
+            self._metrics.segments_lost.inc(len(lost))
+            self._log.warning("segments_lost", numbers=lost)
+
+    def _conclude(self, end: End) -> None:
+        self._keep_or_lose()
         self.report.finished_at = time.time()
         self.report.error = None if end.ok else redacted(end.message)
         self.report.state = "finished" if end.ok else "failed"
@@ -264,5 +293,13 @@ class DubbedStream:
             self._log.error("stream_failed", reason=end.reason, error=end.message)
 
 
-def _found_nothing(end: _End) -> bool:
-    return end.reason in _NOTHING_TO_READ and not end.fruitful
+_TOO_SHORT = End(False, "input_too_short", "the source ended before it was heard")
+
+
+def _found_nothing(end: End) -> bool:
+    return end.reason in NOTHING_TO_READ and not end.fruitful
+
+
+def _refused(end: End) -> End:
+    message = f"{end.message}: {MAX_RESTARTS + 1} workers could not publish; check the media server"
+    return End(False, "output_refused", message, fruitful=end.fruitful)

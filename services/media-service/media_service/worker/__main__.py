@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from media_service.protocol import (
@@ -15,6 +16,7 @@ from media_service.protocol import (
     Note,
     ProtocolError,
     Publish,
+    Read,
     Report,
     Result,
     Start,
@@ -28,6 +30,8 @@ from media_service.worker.pipeline import Pipeline
 HEARTBEAT_S = 0.5
 MAX_SENDING_S = 10.0
 """A server that takes nothing for this long is not coming back on this connection."""
+OOM_SCORE = 500
+"""Of 1000: a worker is replaced, a supervisor takes every stream with it."""
 EXIT_ORPHANED = 3
 EXIT_PROTOCOL = 4
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -55,6 +59,7 @@ def main() -> int:
     voice = _Voice(os.dup(sys.stdout.fileno()))
     # Libraries may print; the pipe is for frames alone.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _offer_oneself()
     commands = sys.stdin.fileno()
     voice.tell(Hello(os.getpid()))
     start = read_message(lambda size: os.read(commands, size))
@@ -95,11 +100,20 @@ def _obey(commands: int, pipeline: Pipeline, tell: Callable[[Report], None]) -> 
             os._exit(EXIT_ORPHANED)
         if isinstance(command, Result):
             pipeline.resolve(command)
+        elif isinstance(command, Read):
+            pipeline.read(command)
         elif isinstance(command, Publish):
             pipeline.publish()
         elif isinstance(command, Stop):
             # Of its own, because results are to be taken while the input ends.
             threading.Thread(target=pipeline.stop, name="stop", daemon=True).start()
+
+
+def _offer_oneself() -> None:
+    """Have the kernel end this process before the supervisor, where memory runs out."""
+    with suppress(OSError):
+        # Where /proc cannot be written the kernel decides for itself.
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
 
 
 def _heartbeat(pipeline: Pipeline, began_at: float) -> Heartbeat:

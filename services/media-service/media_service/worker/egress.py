@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from typing import Protocol, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from media_service.audio_format import seconds_of
+from media_service.audio_format import BYTES_PER_FRAME, SAMPLE_RATE_HZ, seconds_of
 from media_service.protocol import Result
 from media_service.worker.errors import StreamError
 from media_service.worker.fit import fit
 from media_service.worker.output import (
+    AAC_FRAME_SAMPLES,
     OUTPUT_OFFSET_S,
     AudioEncoder,
     Muxer,
@@ -28,6 +30,8 @@ from media_service.worker.output import (
 )
 from media_service.worker.pacer import Pacer, Stall
 from media_service.worker.segmenter import Segment
+from media_service.worker.spool_files import NOWHERE, Position
+from media_service.worker.video_head import VideoHead
 from media_service.worker.waiting_room import SegmentQueue, Upcoming, VideoQueue
 
 RESERVE_S = 1.8
@@ -42,6 +46,8 @@ PICTURE_WAIT_S = 0.5
 MAX_PICTURE_WAIT_S = 12.0
 """How long the first segment waits for the first picture; who joins a live stream gets it with the
 next keyframe, and encoders are often left at one in 250 pictures."""
+RUN_IN_SAMPLES = 2 * AAC_FRAME_SAMPLES
+"""What the encoder hears before the first sample that is sent of an output that goes on."""
 MAX_HELD_OUTPUT_S = 60.0
 """An earlier stream on the same output path has ended long before."""
 
@@ -49,7 +55,8 @@ MAX_HELD_OUTPUT_S = 60.0
 class EgressEvents(Protocol):
     """What the egress tells as it goes; called on its own thread."""
 
-    def output_connected(self) -> None: ...  # noqa: D102
+    def output_connected(self, position_s: float) -> None: ...  # noqa: D102
+    def sent(self, position: Position) -> None: ...  # noqa: D102
     def released(  # noqa: D102
         self,
         segment: Segment,
@@ -63,7 +70,10 @@ class EgressEvents(Protocol):
 
 
 class Egress:
-    """One publication of the output, from the first segment's result to the end."""
+    """One publication of the output, from the first segment's result to the end.
+
+    ``position`` is how far an earlier publication has come: not a sample of it is sent again.
+    """
 
     def __init__(
         self,
@@ -81,30 +91,25 @@ class Egress:
         self._events = events
         self.pacer = pacer
         self.state = OutputState()
-        self._output: Output | None = None
-        self._zero_s = 0.0
+        self.position = NOWHERE
+        self._head: VideoHead | None = None
         self._path_free = threading.Event()
         if path_free:
             self._path_free.set()
         self._held: _HeldPicture | None = None
         self._paced_to_s = float("-inf")
+        self._muxed = NOWHERE
 
-    def prepare(self, template: VideoStream) -> None:
-        """Say what the pictures are, while the input that ``template`` belongs to is open.
+    def prepare(self, head: VideoHead) -> bool:
+        """Say what the pictures are; False where others are on their way already.
 
         Nothing is sent yet: the connection is made with the first segment.
         """
-        if self._output is None:
-            self._output = Output(self._url, template)
-
-    def set_size(self, width: int, height: int) -> None:
-        """Say how large the pictures are; without effect once the output has begun."""
-        if self._output is not None and width and height:
-            self._output.set_size(width, height)
-
-    def set_zero(self, zero_s: float) -> None:
-        """Say which time of the source is zero."""
-        self._zero_s = zero_s
+        if self._head is not None and self._head.width and not head.fits(self._head):
+            return False
+        if self._head is None or head.width:
+            self._head = head
+        return True
 
     def publish(self) -> None:
         """Say that the output path is free."""
@@ -115,21 +120,22 @@ class Egress:
         upcoming = self._segments.next()
         if upcoming is None:
             return
-        if self._output is None:
-            raise StreamError("no_video", "video track required for dubbing: none was seen")
+        self._muxed = self.position
         if not self._video.wait_first(MAX_PICTURE_WAIT_S):
             # The sound is worth having all the same.
             self._events.noted("picture_absent", segment=upcoming.segment.number)
+        if self._head is None:
+            raise StreamError("no_video", "video track required for dubbing: none was seen")
         if not self._path_free.wait(MAX_HELD_OUTPUT_S):
             raise StreamError("output_held", "the output path was never said to be free")
         try:
-            with self._output.container:
-                muxer = self._output.begin(self.state)
-                start_s = seconds_of(upcoming.segment.start_samples)
+            output = Output(self._url, self._head)
+            with output.container:
+                muxer = output.begin(self.state)
+                start_s = seconds_of(self._first_sample(upcoming.segment))
                 self._held = _HeldPicture(start_s)
-                waited_s = time.monotonic() - upcoming.cut_at
-                self.pacer.start(start_s, lead_s=max(MIN_LEAD_S, RESERVE_S - waited_s))
-                self._events.output_connected()
+                self._start_clock(upcoming, start_s)
+                self._events.output_connected(start_s)
                 self._send(upcoming, muxer)
                 # Closing talks to the server too, and must not take for ever.
                 self.state.sending_since = time.monotonic()
@@ -139,32 +145,46 @@ class Egress:
                 "output_failed", f"cannot publish to {self._url}: {error}", retryable=True
             ) from error
 
+    def _first_sample(self, segment: Segment) -> int:
+        """Return the sample to begin with: the one after the last that was ever sent."""
+        return max(segment.start_samples, self.position.sound_samples)
+
+    def _start_clock(self, upcoming: Upcoming, start_s: float) -> None:
+        waited_s = time.monotonic() - upcoming.cut_at
+        self.pacer.start(start_s, lead_s=max(MIN_LEAD_S, RESERVE_S - waited_s))
+
     def _send(self, upcoming: Upcoming | None, muxer: Muxer) -> None:
         encoder = AudioEncoder(muxer.audio)
         while upcoming is not None:
             self._send_segment(upcoming, encoder, muxer)
             upcoming = self._segments.next()
         for packet, position_s in encoder.finish():
-            self._send_video(position_s, muxer)
-            self._pace(position_s)
-            muxer.send_audio(packet)
+            self._send_sound(packet, position_s, muxer)
         self._send_video(None, muxer)
 
     def _send_segment(self, upcoming: Upcoming, encoder: AudioEncoder, muxer: Muxer) -> None:
-        start_samples = upcoming.segment.start_samples
-        start_s = seconds_of(start_samples)
+        segment = upcoming.segment
+        first_sample, start_s = segment.start_samples, seconds_of(segment.start_samples)
+        pcm = _audio_of(segment, upcoming.result)
         if encoder.position_samples is None:
-            encoder.position_samples = start_samples
-        drift_s = seconds_of(encoder.position_samples - start_samples)
-        pcm = _audio_of(upcoming.segment, upcoming.result)
-        if (stall := self.pacer.resume(start_s, waited_s=upcoming.waited_s)) is not None:
+            sent_to = self._first_sample(segment)
+            # A little before that, so that the encoder has run in.
+            first_sample = sent_to - min(RUN_IN_SAMPLES, _whole_frames(sent_to - first_sample))
+            pcm = pcm[(first_sample - segment.start_samples) * BYTES_PER_FRAME :]
+            start_s = seconds_of(sent_to)
+            encoder.position_samples = first_sample
+        elif first_sample > encoder.position_samples:
+            # Nobody could read what is missing here.
+            for packet, position_s in encoder.skip_to(first_sample):
+                self._send_sound(packet, position_s, muxer)
+            self._start_clock(upcoming, start_s)
+        elif (stall := self.pacer.resume(start_s, waited_s=upcoming.waited_s)) is not None:
             self._events.stalled(stall)
+        drift_s = seconds_of(encoder.position_samples - first_sample)
         self._pace(start_s)
         told = False
         for packet, position_s in encoder.encode(pcm):
-            self._send_video(position_s, muxer)
-            self._pace(position_s)
-            muxer.send_audio(packet)
+            self._send_sound(packet, position_s, muxer)
             seen = muxer.video_shift_s is not None or position_s > start_s + PICTURE_WAIT_S
             if not told and seen and position_s >= start_s:
                 self._tell_release(upcoming, drift_s, muxer)
@@ -172,12 +192,25 @@ class Egress:
         if not told:
             self._tell_release(upcoming, drift_s, muxer)
 
+    def _send_sound(self, packet: Packet[AudioStream], position_s: float, muxer: Muxer) -> None:
+        """Send a packet, and before it the pictures that are due; never what was sent before."""
+        first = round(position_s * SAMPLE_RATE_HZ)
+        if first < self.position.sound_samples:
+            return
+        self._send_video(position_s, muxer)
+        self._pace(position_s)
+        muxer.send_audio(packet)
+        self._advance(Position(first + AAC_FRAME_SAMPLES, self._muxed.picture_s))
+
+    def _advance(self, muxed: Position) -> None:
+        """Note that all but the last packet has gone out: that one waits for the next."""
+        self._events.sent(self._muxed)
+        self._muxed = muxed
+
     def _tell_release(self, upcoming: Upcoming, drift_s: float, muxer: Muxer) -> None:
         skew_ms = None
         if muxer.audio_shift_s is not None and muxer.video_shift_s is not None:
-            sound_late_s = drift_s + muxer.audio_shift_s
-            picture_late_s = muxer.video_shift_s + self._zero_s
-            skew_ms = 1000 * (sound_late_s - picture_late_s)
+            skew_ms = 1000 * (drift_s + muxer.audio_shift_s - muxer.video_shift_s)
         self._events.released(
             upcoming.segment,
             upcoming.result,
@@ -188,17 +221,18 @@ class Egress:
     def _send_video(self, until_s: float | None, muxer: Muxer) -> None:
         """Send the pictures that are decoded before ``until_s``, or all."""
         while (packet := self._video.peek()) is not None:
-            decode_s = float((packet.dts or 0) * packet.time_base) - self._zero_s
+            decode_s = float((packet.dts or 0) * packet.time_base)
             if self._held is not None:
                 for position_s in self._held.times(decode_s, until_s, paced_to_s=self._paced_to_s):
                     self._pace(position_s)
-                    shift_s = OUTPUT_OFFSET_S + position_s - decode_s - self._zero_s
+                    shift_s = OUTPUT_OFFSET_S + position_s - decode_s
                     muxer.send_video(_copy(packet), shift_s=shift_s, held=True)
             if until_s is not None and decode_s > until_s:
                 return
             self._held = None
             self._pace(decode_s)
-            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S - self._zero_s)
+            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S)
+            self._advance(Position(self._muxed.sound_samples, decode_s))
 
     def _pace(self, position_s: float) -> None:
         if position_s <= self._paced_to_s:
@@ -224,6 +258,10 @@ class _HeldPicture:
                 return
             yield self._next_s
             self._next_s += HOLD_INTERVAL_S
+
+
+def _whole_frames(samples: int) -> int:
+    return samples - samples % AAC_FRAME_SAMPLES
 
 
 def _audio_of(segment: Segment, result: Result | None) -> bytes:

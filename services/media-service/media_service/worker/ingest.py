@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import av
@@ -16,7 +18,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from media_service.audio_format import BYTES_PER_FRAME, SAMPLE_RATE_HZ, seconds_of
-from media_service.protocol import INPUT_SILENT, Opened, Start
+from media_service.protocol import INPUT_SILENT, Opened
 from media_service.worker.errors import StreamError
 from media_service.worker.fit import pcm_of
 from media_service.worker.segmenter import Segment, Segmenter
@@ -29,14 +31,16 @@ from media_service.worker.source import (
 )
 from media_service.worker.timeline import (
     AudioTimeline,
+    Continuation,
     Origin,
     choose_origin,
     continue_origin,
 )
-from media_service.worker.waiting_room import VideoQueue
 
 EARLY_S = 0.1
 """Media up to this much before the origin is kept: tracks seldom start at the same instant."""
+ROUNDING_S = 0.0005
+"""Where a timeline goes on, the pictures before are not to be overtaken."""
 AUDIO_LAG_S = 3.0
 """When the pictures are this far ahead, the sound is taken to be absent."""
 AUDIO_RESERVE_S = 1.0
@@ -51,17 +55,35 @@ class IngestEvents(Protocol):
     """What the ingest tells as it goes; called on its own thread."""
 
     def opened(self, source: Source, description: Opened) -> None: ...  # noqa: D102
-    def began(self, origin: Origin) -> None: ...  # noqa: D102
+    def began(self, origin: Origin, *, zero_arrived_at: float) -> None: ...  # noqa: D102
+    def seen(self, number: int, packet: Packet[VideoStream]) -> None: ...  # noqa: D102
+    def heard(self, number: int, start_samples: int, pcm: bytes) -> None: ...  # noqa: D102
     def segment_cut(self, segment: Segment) -> None: ...  # noqa: D102
     def noted(self, event: str, **detail: object) -> None: ...  # noqa: D102
 
 
-class Ingest:
-    """One reading of the source, from opening to its end."""
+@dataclass(frozen=True)
+class Reading:
+    """What is read: the source, and where the timeline stands that it continues, if it does.
 
-    def __init__(self, start: Start, video: VideoQueue, events: IngestEvents) -> None:
-        self._start = start
-        self._video_queue = video
+    ``ready_since_s`` is when the source began, on the monotonic clock.
+    """
+
+    input_url: str
+    tracks: int
+    ready_since_s: float
+    segment_s: float
+    continuation: Continuation | None = None
+
+
+class Ingest:
+    """One reading of the source, from opening to its end.
+
+    Pictures are told with the number of their segment, and with times from the timeline's zero.
+    """
+
+    def __init__(self, reading: Reading, events: IngestEvents) -> None:
+        self._reading = reading
         self._events = events
         self._stop = threading.Event()
         self._taking = threading.Lock()
@@ -69,12 +91,13 @@ class Ingest:
         self._resampler = _new_resampler()
         self._origin: Origin | None = None
         self._timeline: AudioTimeline | None = None
-        self._segmenter = Segmenter(segment_samples=round(start.segment_s * SAMPLE_RATE_HZ))
+        self._segment_samples = round(reading.segment_s * SAMPLE_RATE_HZ)
+        self._segmenter = Segmenter(segment_samples=self._segment_samples)
         self._source: Source | None = None
         self._heard = False
         self._seen_keyframe = False
         self._bad_packets = 0
-        self.zero_arrived_at: float | None = None
+        self._zero_arrived_at = 0.0
 
     def stop(self) -> None:
         """Have the reading end with the next packet, as if the source had ended."""
@@ -87,7 +110,7 @@ class Ingest:
         """
         try:
             source = self._source = open_source(
-                self._start.input_url, tracks=self._start.tracks, stop=self._stop
+                self._reading.input_url, tracks=self._reading.tracks, stop=self._stop
             )
         except StoppedError:
             return STOPPED
@@ -116,7 +139,7 @@ class Ingest:
 
     def _read(self, source: Source) -> str:
         try:
-            for packet in source.container.demux(source.video, source.audio):
+            for packet in source.packets(ready_since_s=self._reading.ready_since_s):
                 if self._stop.is_set():
                     return STOPPED
                 if packet.size == 0 or packet.dts is None or packet.pts is None:
@@ -142,37 +165,35 @@ class Ingest:
             self._hear(self._decoded(audio.decode))
 
     def _fix_origin(self, first_s: float) -> None:
-        segment_s = self._start.segment_s
-        if self._start.zero_s is None:
-            age_s = time.monotonic() - self._start.ready_since_s
-            origin = choose_origin(first_s, ready_age_s=age_s, segment_s=segment_s)
+        reading = self._reading
+        if reading.continuation is None:
+            age_s = time.monotonic() - reading.ready_since_s
+            origin = choose_origin(first_s, ready_age_s=age_s, segment_s=reading.segment_s)
         else:
-            origin = continue_origin(
-                first_s,
-                zero_s=self._start.zero_s,
-                number=self._start.first_number,
-                segment_s=segment_s,
-            )
-        segment_samples = round(segment_s * SAMPLE_RATE_HZ)
-        self._segmenter = Segmenter(segment_samples=segment_samples, first_number=origin.number)
-        self._timeline = AudioTimeline(
-            zero_s=origin.zero_s, start_samples=origin.number * segment_samples
+            origin = continue_origin(first_s, reading.continuation, now=time.time())
+        start_samples = round(origin.start_s * SAMPLE_RATE_HZ)
+        self._segmenter = Segmenter(
+            segment_samples=self._segment_samples,
+            first_number=origin.number,
+            start_samples=start_samples,
+            keep=self._events.heard,
         )
+        self._timeline = AudioTimeline(zero_s=origin.zero_s, start_samples=start_samples)
         self._origin = origin
-        self.zero_arrived_at = time.monotonic() - (first_s - origin.zero_s)
+        self._zero_arrived_at = time.monotonic() - (first_s - origin.zero_s)
 
     def _see(self, packet: Packet[VideoStream], time_s: float) -> None:
         if self._origin is None or self._timeline is None:
             return
         position_s = time_s - self._origin.zero_s
         if not self._seen_keyframe:
-            start_s = self._origin.number * self._start.segment_s
-            if not packet.is_keyframe or position_s < start_s - EARLY_S:
+            early_s = EARLY_S if self._reading.continuation is None else ROUNDING_S
+            if not packet.is_keyframe or position_s < self._origin.start_s - early_s:
                 return
             self._seen_keyframe = True
             if self._source is not None:
                 self._events.opened(self._source, describe(self._source, packet))
-        self._video_queue.put(packet)
+        self._events.seen(self._number_at(position_s), _moved(packet, -self._origin.zero_s))
         lag_s = position_s - seconds_of(self._timeline.position_samples)
         if lag_s > AUDIO_LAG_S:
             if not self._heard:
@@ -182,6 +203,11 @@ class Ingest:
             silence = self._timeline.fill_to(time_s - AUDIO_RESERVE_S)
             self._events.noted("audio_absent", silence_s=round(seconds_of(silence), 3))
             self._cut(self._segmenter.push_silence(silence))
+
+    def _number_at(self, position_s: float) -> int:
+        origin = cast("Origin", self._origin)
+        ahead = math.floor((position_s - origin.start_s) / self._reading.segment_s)
+        return origin.number + max(0, ahead)
 
     def _decoded(self, decode: Callable[[], list[AudioFrame]]) -> list[AudioFrame]:
         try:
@@ -205,7 +231,7 @@ class Ingest:
                 placement = self._timeline.place(float(made.pts * made.time_base), made.samples)
                 if not self._heard:
                     self._heard = True
-                    self._events.began(self._origin)
+                    self._events.began(self._origin, zero_arrived_at=self._zero_arrived_at)
                 self._cut(self._segmenter.push_silence(placement.silence_samples))
                 self._cut(
                     self._segmenter.push(pcm_of(made)[placement.skip_samples * BYTES_PER_FRAME :])
@@ -223,6 +249,14 @@ class Ingest:
     def _cut(self, segments: Iterable[Segment]) -> None:
         for segment in segments:
             self._events.segment_cut(segment)
+
+
+def _moved(packet: Packet[VideoStream], by_s: float) -> Packet[VideoStream]:
+    """Return the packet with other times: what goes out has the timeline's, not the source's."""
+    shift = round(by_s / packet.time_base)
+    packet.pts = None if packet.pts is None else packet.pts + shift
+    packet.dts = None if packet.dts is None else packet.dts + shift
+    return packet
 
 
 def _nothing_heard(reason: str) -> StreamError:

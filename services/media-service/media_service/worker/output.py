@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from av.video.stream import VideoStream
 
 from media_service.audio_format import BYTES_PER_FRAME, CHANNELS, SAMPLE_RATE_HZ
 from media_service.worker.fit import make_frame
+from media_service.worker.video_head import VideoHead
 
 OUTPUT_OFFSET_S = 0.1
 """Added to every time: the encoder's priming and early pictures lie before zero."""
@@ -37,33 +37,31 @@ class OutputState:
 class Output:
     """The output before it is connected: its container and its two tracks."""
 
-    def __init__(self, url: str, template: VideoStream) -> None:
+    def __init__(self, url: str, head: VideoHead) -> None:
         self.container = av.open(
             url,
             "w",
             format="flv",
-            options={"flvflags": "no_duration_filesize", "flush_packets": "1"},
+            options={
+                "flvflags": "no_duration_filesize",
+                "flush_packets": "1",
+                # Packets come in order: FFmpeg need not hold any back to sort them. It keeps one.
+                "max_interleave_delta": "1",
+            },
         )
-        # The template's memory goes with its input: it is read here or never.
-        self._video = self.container.add_stream_from_template(template)
+        with head.template() as template:
+            self._video = self.container.add_stream_from_template(template)
+            self._video.codec_context.bit_rate = head.bit_rate
+            if head.width and head.height:
+                self._video.codec_context.width = head.width
+                self._video.codec_context.height = head.height
         self._audio = self.container.add_stream(
             "aac", rate=SAMPLE_RATE_HZ, layout="stereo", options={"aac_coder": "fast"}
         )
         self._audio.codec_context.bit_rate = AAC_BIT_RATE
-        self._begun = False
-        self._changing = threading.Lock()
-
-    def set_size(self, width: int, height: int) -> None:
-        """Say how large the pictures are; without effect once the output has begun."""
-        with self._changing:
-            if not self._begun:
-                self._video.codec_context.width = width
-                self._video.codec_context.height = height
 
     def begin(self, state: OutputState) -> Muxer:
         """Connect; blocks, and holds the interpreter, for as long as the server takes."""
-        with self._changing:
-            self._begun = True
         self.container.start_encoding()
         return Muxer(self.container, self._video, self._audio, state)
 
@@ -143,6 +141,13 @@ class AudioEncoder:
         for offset in range(0, whole, step):
             yield from self._encoded(view[offset : offset + step], pts)
             pts += AAC_FRAME_SAMPLES
+
+    def skip_to(self, position_samples: int) -> Iterator[tuple[Packet[AudioStream], float]]:
+        """Go on at a later sample, or begin there; yield what was waiting, padded to a frame."""
+        if self._remainder:
+            missing = AAC_FRAME_SAMPLES * BYTES_PER_FRAME - len(self._remainder)
+            yield from self.encode(bytes(missing))
+        self.position_samples = position_samples
 
     def finish(self) -> Iterator[tuple[Packet[AudioStream], float]]:
         """Yield what is left in the encoder."""

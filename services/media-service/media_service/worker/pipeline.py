@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from media_service.audio_format import SAMPLE_RATE_HZ, seconds_of
+from media_service.audio_format import CHANNELS, SAMPLE_RATE_HZ, seconds_of
 from media_service.protocol import (
+    NOTHING_TO_READ,
     Began,
     Failed,
     Finished,
@@ -16,24 +21,39 @@ from media_service.protocol import (
     Note,
     Opened,
     OutputConnected,
+    Read,
     Released,
     Report,
+    Restored,
     Result,
     SegmentCut,
+    Spooled,
     Stalled,
     Start,
 )
 from media_service.redaction import redacted
 from media_service.worker.egress import Egress
 from media_service.worker.errors import StreamError
-from media_service.worker.ingest import STOPPED, Ingest
+from media_service.worker.ingest import STOPPED, Ingest, Reading
 from media_service.worker.output import OutputState
 from media_service.worker.pacer import Pacer, Stall
+from media_service.worker.restoring import read_unsent
 from media_service.worker.segmenter import Segment
 from media_service.worker.source import Source
-from media_service.worker.timeline import Origin
+from media_service.worker.spool import Spool
+from media_service.worker.spool_files import NOWHERE, Position
+from media_service.worker.timeline import Continuation, Origin
+from media_service.worker.video_head import VideoHead
 from media_service.worker.waiting_room import SegmentQueue, VideoQueue
 
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+NO_INPUT = "no_input"
+"""Why nothing was read: what is on disk goes out, and no more."""
+TICK_S = 0.001
+"""What one picture's time differs from the next at least, in RTMP."""
 STOP_RESULT_S = 2.5
 """How long after a stop a result is waited for."""
 STOP_READ_S = 0.5
@@ -46,22 +66,32 @@ RESULT_GRACE_S = 2.0
 class Pipeline:
     """Carries one stream from its input to its output.
 
-    ``tell`` is called from both threads and must be safe for that. ``done`` is set at the end,
+    ``tell`` is called from several threads and must be safe for that. ``done`` is set at the end,
     with ``exit_code`` 0 for an output that ended in order.
     """
 
     def __init__(
         self, start: Start, tell: Callable[[Report], None], pacer: Pacer | None = None
     ) -> None:
+        self._start = start
         self._tell = tell
         self._segments = SegmentQueue(start.result_timeout_s + RESULT_GRACE_S)
         self._video = VideoQueue()
         self._ending = threading.Lock()
         self._input_ended = threading.Event()
         self._input_error: StreamError | None = None
+        self._stopping = False
         self.done = threading.Event()
         self.exit_code = 1
-        self._ingest = Ingest(start, self._video, self)
+        self._standing = _standing_of(start)
+        self._zero_arrived_at: float | None = None
+        if start.zero_at is not None:
+            self._zero_arrived_at = time.monotonic() - (time.time() - start.zero_at)
+        self._pictures_to_s = 0.0
+        folder = None if start.spool_folder is None else Path(start.spool_folder)
+        self._folder = folder
+        self._spool = Spool(folder, lambda error: tell(Spooled(error)))
+        self._ingest: Ingest | None = None
         self._egress = Egress(
             start.output_url,
             self._segments,
@@ -82,23 +112,45 @@ class Pipeline:
         return self._video.waiting_bytes
 
     def begin(self) -> None:
-        """Start both threads."""
-        for name, work in (("ingest", self._read), ("egress", self._publish)):
-            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True).start()
+        """Start the threads: one that reads, one that sends, one that keeps on disk."""
+        self._spool.begin()
+        start = self._start
+        first = self._reading(start.input_url, start.tracks, start.ready_since_s)
+        self._run("ingest", lambda: self._read(first, restoring=True))
+        self._run("egress", self._publish)
+
+    def read(self, command: Read) -> None:
+        """Read the source again, which is back, where the end has not gone out yet."""
+        with self._ending:
+            if self._stopping or not self._input_ended.is_set() or not self._segments.reopen():
+                return
+            self._video.reopen()
+            self._input_ended.clear()
+            self._input_error = None
+            if command.another and self._standing is not None:
+                self._standing = replace(self._standing, zero_s=None)
+        reading = self._reading(command.input_url, command.tracks, command.ready_since_s)
+        self._run("ingest", lambda: self._read(reading))
 
     def resolve(self, result: Result) -> None:
         """Take the supervisor's word on one segment."""
-        if not self._segments.resolve(result):
+        if self._segments.resolve(result):
+            self._spool.answer(result)
+        else:
             self._tell(Note("warning", "result_late", {"number": result.number}))
 
     def stop(self) -> None:
         """End the input here; what has been read still goes out, as fast as it can."""
-        self._ingest.stop()
+        self._stopping = True
+        ingest = self._ingest
+        if ingest is not None:
+            ingest.stop()
         self._segments.hurry(STOP_RESULT_S)
         self._egress.pacer.rush()
         if not self._input_ended.wait(STOP_READ_S):
             # The source says nothing, and its reading cannot be interrupted.
-            self._ingest.cut_rest()
+            if ingest is not None:
+                ingest.cut_rest()
             self._end_input(STOPPED)
 
     def publish(self) -> None:
@@ -110,6 +162,7 @@ class Pipeline:
         self._end(Failed(error.reason, str(error), error.retryable), exit_code=1)
 
     def _end(self, report: Failed | Finished, *, exit_code: int) -> None:
+        self._spool.close()
         with self._ending:
             if not self.done.is_set():
                 self._tell(report)
@@ -117,26 +170,73 @@ class Pipeline:
                 self.done.set()
         self._egress.pacer.rush()
 
-    def _read(self) -> None:
-        try:
-            reason = self._ingest.run()
-        except StreamError as error:
-            # What is dubbed already goes out before the stream is given up.
-            self._input_error = error
-            reason = error.reason
-        self._end_input(reason)
+    def _run(self, name: str, work: Callable[[], None]) -> None:
+        threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True).start()
 
-    def _end_input(self, reason: str) -> None:
+    def _reading(self, url: str, tracks: int, ready_since_s: float) -> Reading:
+        return Reading(url, tracks, ready_since_s, self._start.segment_s)
+
+    def _read(self, reading: Reading, *, restoring: bool = False) -> None:
+        error: StreamError | None = None
+        try:
+            if restoring:
+                self._restore()
+            reason = self._read_source(replace(reading, continuation=self._continuation()))
+        except StreamError as raised:
+            # What is dubbed already goes out before the stream is given up.
+            error, reason = raised, raised.reason
+        self._end_input(reason, error)
+
+    def _read_source(self, reading: Reading) -> str:
+        if not reading.input_url:
+            return NO_INPUT
+        ingest = self._ingest = Ingest(reading, self)
+        if self._stopping:
+            ingest.stop()
+        return ingest.run()
+
+    def _continuation(self) -> Continuation | None:
+        standing = self._standing
+        if standing is None:
+            return None
+        return replace(standing, from_s=max(standing.from_s, self._pictures_to_s))
+
+    def _restore(self) -> None:
+        """Take up what an earlier worker has left: it goes out first."""
+        if self._folder is None:
+            return
+        try:
+            unsent = read_unsent(self._folder)
+        except OSError as error:
+            self._tell(Spooled(error.strerror or str(error)))
+            return
+        for name in unsent.broken:
+            self.noted("spool_file_broken", file=name)
+        position = self._egress.position = unsent.position
+        if unsent.segments and unsent.head is not None:
+            self._egress.prepare(unsent.head)
+        for packet in unsent.pictures:
+            self._queue_picture(packet)
+        self._pictures_to_s = max(self._pictures_to_s, position.picture_s + TICK_S)
+        numbers = [segment.number for segment, _ in unsent.segments]
+        sent_s = seconds_of(position.sound_samples)
+        self._tell(Restored(numbers, None if position == NOWHERE else sent_s))
+        for segment, result in unsent.segments:
+            self._offer(segment, result, restored=True)
+
+    def _end_input(self, reason: str, error: StreamError | None = None) -> None:
         with self._ending:
             if self._input_ended.is_set():
                 return
+            self._input_error = error
             self._input_ended.set()
-            self._tell(InputEnded(reason))
+            self._tell(InputEnded(reason, retryable=error is None or _worth_another(error)))
         self._video.close()
         self._segments.close()
 
     def _publish(self) -> None:
         self._egress.run()
+        self._spool.drop_before(sys.maxsize)
         if self._input_error is not None:
             self.fail(self._input_error)
         else:
@@ -156,18 +256,61 @@ class Pipeline:
 
     def opened(self, source: Source, description: Opened) -> None:
         """Pass on what the source holds; the egress needs it before the first segment."""
-        self._egress.prepare(source.video)
-        self._egress.set_size(description.width, description.height)
+        head = VideoHead.of(source.video, width=description.width, height=description.height)
+        if not self._egress.prepare(head):
+            raise StreamError(
+                "source_changed",
+                "the source's pictures are of another kind than before",
+                retryable=True,
+            )
+        if head.width:
+            self._spool.head(head)
         self._tell(description)
 
-    def began(self, origin: Origin) -> None:
-        """Pass on where the timeline starts."""
-        self._egress.set_zero(origin.zero_s)
-        self._tell(Began(time.time(), origin.zero_s, origin.missed_head_s))
+    def began(self, origin: Origin, *, zero_arrived_at: float) -> None:
+        """Pass on where the timeline starts, or goes on."""
+        self._zero_arrived_at = zero_arrived_at
+        zero_at = time.time() - (time.monotonic() - zero_arrived_at)
+        self._standing = Continuation(origin.zero_s, zero_at, origin.number, origin.start_s)
+        self._tell(
+            Began(
+                at=time.time(),
+                zero_s=origin.zero_s,
+                missed_head_s=origin.missed_head_s,
+                zero_at=zero_at,
+                number=origin.number,
+                start_s=origin.start_s,
+            )
+        )
+
+    def seen(self, number: int, packet: Packet[VideoStream]) -> None:
+        """Queue a picture for output, and keep it."""
+        self._spool.picture(number, packet)
+        self._queue_picture(packet)
+
+    def _queue_picture(self, packet: Packet[VideoStream]) -> None:
+        self._video.put(packet)
+        decode_s = float((packet.dts or 0) * packet.time_base)
+        self._pictures_to_s = max(self._pictures_to_s, decode_s + TICK_S)
+
+    def heard(self, number: int, start_samples: int, pcm: bytes) -> None:
+        """Keep some sound of the segment in hand."""
+        self._spool.sound(number, start_samples, pcm)
 
     def segment_cut(self, segment: Segment) -> None:
         """Queue a segment for output, then offer it for dubbing."""
+        self._spool.cut(segment.number)
+        self._offer(segment, None, restored=False)
+
+    def _offer(self, segment: Segment, result: Result | None, *, restored: bool) -> None:
+        end_s = seconds_of(segment.start_samples + segment.samples)
+        if self._standing is not None:
+            number = max(self._standing.number, segment.number + 1)
+            from_s = max(self._standing.from_s, end_s)
+            self._standing = replace(self._standing, number=number, from_s=from_s)
         self._segments.put(segment)
+        if result is not None:
+            self._segments.resolve(result)
         self._tell(
             SegmentCut(
                 number=segment.number,
@@ -175,7 +318,8 @@ class Pipeline:
                 duration_s=segment.samples / SAMPLE_RATE_HZ,
                 cut_at=time.time(),
                 tail=segment.tail,
-                pcm=b"" if segment.tail else segment.pcm,
+                restored=restored,
+                pcm=b"" if segment.tail or result is not None else segment.pcm,
             )
         )
 
@@ -185,9 +329,13 @@ class Pipeline:
 
     # What the egress tells.
 
-    def output_connected(self) -> None:
+    def output_connected(self, position_s: float) -> None:
         """Pass on that the output is being published."""
-        self._tell(OutputConnected(time.time(), self._delay_s()))
+        self._tell(OutputConnected(time.time(), self._delay_s(), position_s))
+
+    def sent(self, position: Position) -> None:
+        """Note how far the output has come."""
+        self._spool.sent(position)
 
     def released(
         self,
@@ -197,7 +345,10 @@ class Pipeline:
         output_start_s: float,
         skew_ms: float | None,
     ) -> None:
-        """Pass on that a segment goes out."""
+        """Pass on that a segment goes out; those before it have."""
+        if result is None:
+            self._spool.answer(Result(segment.number, "original", SAMPLE_RATE_HZ, CHANNELS))
+        self._spool.drop_before(segment.number)
         self._tell(
             Released(
                 number=segment.number,
@@ -213,5 +364,15 @@ class Pipeline:
         self._tell(Stalled(time.time(), stall.duration_s, self._delay_s()))
 
     def _delay_s(self) -> float:
-        arrived_at = self._ingest.zero_arrived_at
+        arrived_at = self._zero_arrived_at
         return 0.0 if arrived_at is None else self._egress.pacer.due_at(0.0) - arrived_at
+
+
+def _standing_of(start: Start) -> Continuation | None:
+    if start.zero_at is None:
+        return None
+    return Continuation(start.zero_s, start.zero_at, start.first_number, start.from_s)
+
+
+def _worth_another(error: StreamError) -> bool:
+    return error.retryable or error.reason in NOTHING_TO_READ

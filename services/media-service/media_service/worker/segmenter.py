@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from media_service.audio_format import BYTES_PER_FRAME, SAMPLE_RATE_HZ, frames_of
@@ -27,13 +27,29 @@ class Segment:
         return frames_of(self.pcm)
 
 
-class Segmenter:
-    """Collects PCM and gives out segments of exactly ``segment_samples``."""
+def is_tail(pcm: bytes | bytearray) -> bool:
+    """Whether so little is not worth dubbing."""
+    return frames_of(pcm) < round(MIN_SEGMENT_S * SAMPLE_RATE_HZ)
 
-    def __init__(self, *, segment_samples: int, first_number: int = 0) -> None:
+
+class Segmenter:
+    """Collects PCM from ``start_samples`` on; gives out segments of exactly ``segment_samples``.
+
+    ``keep`` is called with number, start and sound of all that is collected, as it comes.
+    """
+
+    def __init__(
+        self,
+        *,
+        segment_samples: int,
+        first_number: int = 0,
+        start_samples: int = 0,
+        keep: Callable[[int, int, bytes], None] = lambda *_: None,
+    ) -> None:
         self._segment_bytes = segment_samples * BYTES_PER_FRAME
-        self._segment_samples = segment_samples
         self._number = first_number
+        self._start_samples = start_samples
+        self._keep = keep
         self._collected = bytearray()
 
     def push(self, pcm: bytes | memoryview) -> Iterator[Segment]:
@@ -42,6 +58,7 @@ class Segmenter:
         while taken < len(pcm):
             part = pcm[taken : taken + self._segment_bytes - len(self._collected)]
             self._collected += part
+            self._keep(self._number, self._start_samples, bytes(part))
             taken += len(part)
             if len(self._collected) == self._segment_bytes:
                 yield self._cut(tail=False)
@@ -57,13 +74,11 @@ class Segmenter:
     def finish(self) -> Iterator[Segment]:
         """Yield what remains, if anything does: a short segment, or a tail."""
         if self._collected:
-            shortest = round(MIN_SEGMENT_S * SAMPLE_RATE_HZ)
-            yield self._cut(tail=frames_of(self._collected) < shortest)
+            yield self._cut(tail=is_tail(self._collected))
 
     def _cut(self, *, tail: bool) -> Segment:
-        segment = Segment(
-            self._number, self._number * self._segment_samples, tail, bytes(self._collected)
-        )
+        segment = Segment(self._number, self._start_samples, tail, bytes(self._collected))
         self._number += 1
+        self._start_samples += segment.samples
         self._collected.clear()
         return segment

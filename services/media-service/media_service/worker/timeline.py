@@ -6,7 +6,6 @@ duration, numbering and sync stay true to the source (021, US2-4, US2-5).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from media_service.audio_format import SAMPLE_RATE_HZ
@@ -18,17 +17,35 @@ GAP_TOLERANCE_S = 0.02
 """Timestamps of RTMP are milliseconds: smaller deviations are rounding, not gaps."""
 MAX_GAP_S = 10.0
 """A larger jump is no gap but another timeline."""
-MAX_ABSENCE_S = 120.0
-"""The longest time without a worker that a timeline is continued over."""
+CLOCK_TOLERANCE_S = 10.0
+"""A source whose clock and the wall's have come apart by more has started its clock anew."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the timeline starts: ``zero_s`` on the source's clock, from segment ``number`` on."""
+    """Where a reading begins: with segment ``number``, ``start_s`` from time zero.
+
+    ``zero_s`` is time zero on the source's clock.
+    """
 
     zero_s: float
     number: int
     missed_head_s: float
+    start_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Where a timeline stands: what comes next is segment ``number``, not before ``from_s``.
+
+    ``zero_s`` is its zero on the source's clock, None for a source that is not known;
+    ``zero_at`` is the Unix time at which it arrived.
+    """
+
+    zero_s: float | None
+    zero_at: float
+    number: int
+    from_s: float
 
 
 def choose_origin(first_s: float, *, ready_age_s: float, segment_s: float) -> Origin:
@@ -46,20 +63,19 @@ def choose_origin(first_s: float, *, ready_age_s: float, segment_s: float) -> Or
     return Origin(zero_s=0.0, number=0, missed_head_s=first_s)
 
 
-def continue_origin(first_s: float, *, zero_s: float, number: int, segment_s: float) -> Origin:
-    """Return the origin for a worker that takes over a timeline, not before segment ``number``.
+def continue_origin(first_s: float, continuation: Continuation, *, now: float) -> Origin:
+    """Return the origin for a reading that takes a timeline up; ``now`` is in Unix seconds.
 
-    The first segment is the one that ``first_s`` falls into; its missed head is silent. A source
-    whose clock has jumped goes on with segment ``number`` and a new zero.
+    The source's own clock says where it belongs, as long as it is the same clock; else the wall's
+    does, so that the timeline's gap is as long as the absence was.
     """
-    position_s = first_s - zero_s
-    ahead_s = position_s - number * segment_s
-    if not -segment_s <= ahead_s <= MAX_ABSENCE_S:
-        return Origin(zero_s=first_s - number * segment_s, number=number, missed_head_s=0.0)
-    number = max(number, math.floor(position_s / segment_s))
-    return Origin(
-        zero_s=zero_s, number=number, missed_head_s=max(0.0, position_s - number * segment_s)
-    )
+    start_s = max(now - continuation.zero_at, continuation.from_s)
+    if continuation.zero_s is not None:
+        by_source_s = first_s - continuation.zero_s
+        if abs(by_source_s - (now - continuation.zero_at)) <= CLOCK_TOLERANCE_S:
+            start_s = max(by_source_s, continuation.from_s)
+            return Origin(continuation.zero_s, continuation.number, 0.0, start_s)
+    return Origin(first_s - start_s, continuation.number, 0.0, start_s)
 
 
 @dataclass(frozen=True)

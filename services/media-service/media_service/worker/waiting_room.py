@@ -57,6 +57,11 @@ class VideoQueue:
             self._closed = True
             self._changed.notify_all()
 
+    def reopen(self) -> None:
+        """Say that pictures may come again."""
+        with self._changed:
+            self._closed = False
+
     def wait_first(self, timeout_s: float) -> bool:
         """Wait until there was a first picture; False when none came, or none will come."""
         with self._changed:
@@ -101,6 +106,7 @@ class SegmentQueue:
         self._results: dict[int, Result] = {}
         self._next_number = 0
         self._closed = False
+        self._ended = False
         self._hurry_until = math.inf
         self._changed = threading.Condition()
 
@@ -127,6 +133,13 @@ class SegmentQueue:
             self._closed = True
             self._changed.notify_all()
 
+    def reopen(self) -> bool:
+        """Say that segments may come again; False where the end has been given out already."""
+        with self._changed:
+            if not self._ended:
+                self._closed = False
+            return not self._ended
+
     def hurry(self, within_s: float) -> None:
         """Wait for results no longer than ``within_s`` from now."""
         with self._changed:
@@ -139,6 +152,7 @@ class SegmentQueue:
         with self._changed:
             self._changed.wait_for(lambda: self._segments or self._closed)
             if not self._segments:
+                self._ended = True
                 return None
             segment, cut_at = self._segments[0]
             number = segment.number

@@ -1,0 +1,107 @@
+"""The folder of all spools: what was left there, what is put aside, what is removed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from media_service.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from media_service.logs import get_logger
+from media_service.metrics import Metrics
+from media_service.spool_names import POSITION, unpublished
+
+MAX_ASIDE = 20
+"""How many folders that nobody will take up are kept for whoever wants to look."""
+_ASIDE = "corrupt-"
+_log = get_logger()
+
+
+@dataclass(frozen=True)
+class LeftStream:
+    """A stream that an earlier process has left, and when it last did something for it."""
+
+    checkpoint: Checkpoint
+    alive_at: float
+
+
+class SpoolStore:
+    """``SEGMENT_DIR``. All methods block, and none raises: without a disk the service goes on."""
+
+    def __init__(self, root: Path, metrics: Metrics) -> None:
+        self._root = root
+        self._metrics = metrics
+
+    def folder(self, stream_id: str) -> Path:
+        """Return where a stream's spool is."""
+        return self._root / stream_id
+
+    def prepare(self, stream_id: str) -> str | None:
+        """Have a stream's folder; return why it cannot be had."""
+        try:
+            self.folder(stream_id).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return error.strerror or str(error)
+        return None
+
+    def remove(self, stream_id: str) -> None:
+        """Remove a stream's folder, if it is there."""
+        self._remove(self.folder(stream_id))
+
+    def left(self) -> list[LeftStream]:
+        """Return what an earlier process has left, oldest first; the unusable is put aside."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            folders = [path for path in self._root.iterdir() if path.is_dir()]
+        except OSError as error:
+            self._metrics.spool_failures.inc()
+            _log.error(
+                "spool_failed",
+                folder=str(self._root),
+                error=error.strerror or str(error),
+                hint="nothing survives a restart: make SEGMENT_DIR a folder that can be written",
+            )
+            return []
+        found = [self._read(path) for path in folders if not path.name.startswith(_ASIDE)]
+        left = sorted((one for one in found if one is not None), key=lambda one: one.alive_at)
+        failed = [one for one in left if not one.checkpoint.goes_on]
+        for one in failed[:-MAX_ASIDE]:
+            self.remove(one.checkpoint.report.stream_id)
+        aside = sorted(path for path in folders if path.name.startswith(_ASIDE))
+        for path in aside[:-MAX_ASIDE]:
+            self._remove(path)
+        return [one for one in left if one not in failed[:-MAX_ASIDE]]
+
+    def _read(self, folder: Path) -> LeftStream | None:
+        try:
+            checkpoint = read_checkpoint(folder)
+        except CheckpointError as error:
+            self._put_aside(folder, str(error))
+            return None
+        position = folder / POSITION
+        sent_at = position.stat().st_mtime if position.exists() else 0.0
+        return LeftStream(checkpoint, max(checkpoint.written_at, sent_at))
+
+    def _put_aside(self, folder: Path, error: str) -> None:
+        aside = self._root / f"{_ASIDE}{time.time():.3f}-{folder.name}"
+        self._metrics.checkpoints_corrupt.inc()
+        _log.warning(
+            "checkpoint_corrupt",
+            folder=str(folder),
+            aside=str(aside),
+            error=error,
+            segments=unpublished(folder),
+        )
+        try:
+            folder.rename(aside)
+        except OSError as problem:
+            _log.error("spool_failed", folder=str(folder), error=problem.strerror or str(problem))
+
+    def _remove(self, folder: Path) -> None:
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _log.warning("spool_not_removed", folder=str(folder), error=str(error))
