@@ -79,6 +79,10 @@ class WireClient:
         self._keep("media", event, payload)
         self._call(self._client.emit(event, payload))
 
+    def vanish(self) -> None:
+        """Break the connection without a word, as a killed process does."""
+        self._call(self._client.eio.http.close())
+
     def events(self) -> list[Observation]:
         """Return what was sent and received so far, in order, as the observer tells it."""
         return self._seen.events(None, None, None, 0.0)
