@@ -10,6 +10,7 @@ from environment.expectations import expect, fail
 from environment.proofs.evidence_proofs import prove_logs_kept
 from environment.proofs.nested_proofs import prove_healthy_first
 from environment.runs.nested import NestedRun
+from environment.runs.program import Program
 from environment.runs.watching import watch
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for, wait_within
@@ -83,14 +84,21 @@ def run_killed_with_watchdog(context: Context, life_s: int) -> None:
     nested.kill_all()
 
 
+@given("a program beside the suite that does not end by itself")
+def endless_program(context: Context) -> None:
+    """Start one, as a step does; unlike ffmpeg it outlives the containers."""
+    context.run.cleanup.enter_context(Program(["sleep", "600"]))
+
+
 @then("something of it is left")
 def something_left(context: Context) -> None:
     """Find what the next start has to take away: else that would prove nothing."""
     left = context.run.notes["nested"].objects()
     context.session.log_event("left_behind", objects="; ".join(left))
     expect(
-        any(name.startswith("container ") for name in left),
-        expected="a container that nobody has removed",
+        any(name.startswith("container ") for name in left)
+        and any(name.endswith("sleep 600") for name in left),
+        expected="a container that nobody has removed, and a process that nobody has ended",
         seen=left,
         hint="something removed it: is there another watchdog?",
     )

@@ -24,6 +24,7 @@ from environment.runs.obstacles import (
     one_port_for_both,
     rtmp_port_of_this_run,
 )
+from environment.runs.watching import watch
 from environment.stack.blueprint import ALIASES, RTMP_PORT
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for
@@ -33,6 +34,7 @@ PASSES = "passes"
 # Nothing is said in these runs: the engines that load fastest will do.
 FAST = {"STS_PROFILE": "embedded"}
 ASKED_S = 120.0
+WATCHED_S = 3.0
 
 
 @given("another run of the suite is started, though {obstacle}")
@@ -150,6 +152,19 @@ def gate_opened(context: Context) -> None:
     """Let its watchdog, which waits for the engine, through."""
     context.run.notes["gate"].open()
     context.run.notes["ended"] = time.monotonic()
+
+
+@then("its watchdog waits for the engine")
+def watchdog_waits(context: Context) -> None:
+    """Watch the process table for three seconds, in which there is no engine."""
+    nested: NestedRun = context.run.notes["nested"]
+    looks = watch(nested.objects, duration_s=WATCHED_S)
+    expect(
+        all(any("environment.stack.reaper" in name for name in seen) for seen in looks),
+        expected=f"a watchdog that lives for {WATCHED_S:g} s without an engine",
+        seen=looks[-1],
+        hint="environment/stack/reaper.py: _clear tries again until the engine is back.",
+    )
 
 
 @then("the engine is asked how they are until it goes away")

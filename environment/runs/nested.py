@@ -240,7 +240,7 @@ def belongs_to(run_id: str, name: str, labels: Mapping[str, str] | None) -> bool
 
 def processes_of(run_id: str, folder: Path = _PROCESSES) -> list[str]:
     """Name the host's processes that have that run's id in their environment."""
-    return [f"process {pid} {words[:80]}" for pid, words in find_processes(run_id, folder)]
+    return [f"process {pid} {words[:160]}" for pid, words in find_processes(run_id, folder)]
 
 
 def find_processes(run_id: str, folder: Path = _PROCESSES) -> list[tuple[int, str]]:

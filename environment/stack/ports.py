@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 import docker
 from docker.errors import APIError
 
-from environment.errors import PortTaken, SamePortTwice
+from environment.errors import PortTaken, SamePortTwice, WaitTimeout
 from environment.settings import Settings
+from environment.waiting import wait_for
 
 _LISTEN: Final = "0A"
+_ENGINE_PROXY: Final = "docker-proxy"
+_ENGINE_BUSY_S: Final = 2.0
 _CONFLICTS: Final = ("already allocated", "already in use")
 
 
@@ -41,16 +44,29 @@ def engine_host(client: docker.DockerClient) -> str:
 
 def holder_of(client: docker.DockerClient, port: int) -> str | None:
     """Who listens on a TCP port of the host, in words; None when nobody can be seen to."""
+    if container := _publishing_container(client, port):
+        return container
+    sockets = _listening_sockets(port)
+    if not sockets:
+        return None
+    pid, name = next(_processes_with(sockets), (0, ""))
+    if name == _ENGINE_PROXY:
+        # It listens for a container that is just about to start, or to end.
+        with suppress(WaitTimeout):
+            return wait_for(
+                f"the container on port {port}",
+                lambda: _publishing_container(client, port),
+                timeout_s=_ENGINE_BUSY_S,
+            )
+    return f"the process {name} (pid {pid})" if pid else "a process of another user"
+
+
+def _publishing_container(client: docker.DockerClient, port: int) -> str | None:
     api: Any = client.api
     for container in api.containers():
         if any(published.get("PublicPort") == port for published in container["Ports"]):
             return f"the container {container['Names'][0].lstrip('/')}"
-    sockets = _listening_sockets(port)
-    if not sockets:
-        return None
-    for pid, name in _processes_with(sockets):
-        return f"the process {name} (pid {pid})"
-    return "a process of another user"
+    return None
 
 
 def is_port_conflict(error: APIError) -> bool:

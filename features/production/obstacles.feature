@@ -45,6 +45,7 @@ Feature: What keeps the suite from working is said in one message, with a remedy
     And that run ends by itself
     Then it has failed within 30 seconds of the shutting
     And it says `The Docker engine stopped answering` and tells to try `docker version`
+    And its watchdog waits for the engine
     When the gate is opened again
     Then within 30 seconds nothing of it is left: no container, no network, no volume
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from environment.errors import SamePortTwice
 from environment.settings import load_settings
+from environment.stack import ports
 from environment.stack.ports import engine_host, free_ports, holder_of, is_port_conflict, port_taken
 from tests.environment.engine_in_memory import EngineInMemory, refusal
 
@@ -28,6 +30,25 @@ def test_names_the_process_that_listens() -> None:
     assert holder is not None
     assert holder.startswith("the process ")
     assert holder.endswith(f"(pid {os.getpid()})")
+
+
+def test_a_container_that_is_about_to_start_is_named_and_not_the_engine_s_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine: Any = EngineInMemory()
+    late = engine.containers.create("sts-service", name="late", ports={"3000/tcp": 23000})
+    monkeypatch.setattr(ports, "_listening_sockets", lambda _port: {"socket:[1]"})
+
+    def starts_meanwhile(_sockets: set[str]) -> Iterator[tuple[int, str]]:
+        late.start()
+        yield 7, "docker-proxy"
+
+    monkeypatch.setattr(ports, "_processes_with", starts_meanwhile)
+    assert holder_of(engine, 23000) == "the container late"
+    monkeypatch.setattr(ports, "_ENGINE_BUSY_S", 0.1)
+    late.stop()
+    monkeypatch.setattr(ports, "_processes_with", lambda _sockets: iter([(7, "docker-proxy")]))
+    assert holder_of(engine, 23000) == "the process docker-proxy (pid 7)"
 
 
 def test_names_the_container_that_publishes() -> None:
