@@ -42,3 +42,16 @@ Feature: Edge cases of specification 021: streams without STS, without time, wit
     And the output stream is complete, which is worth a warning and no failure
     When another run of the suite sees the like, with shorter waits: @sts-slow
     Then that run has passed, and its summary warns: timeout
+
+  @fr-024 @sc-006
+  Scenario: What happens when MediaMTX container stops mid-stream?
+    media-service detects stream end, completes in-flight fragments, publishes final output, E2E
+    test validates partial output is correct.
+
+    Given all containers running and pipeline processing
+    When `e2e-mediamtx` gets stopped
+    Then media-service says within 10 seconds that its source is gone
+    And every fragment that it had sent is answered
+    When `e2e-mediamtx` comes back
+    Then media-service publishes what it had in hand, and finishes the stream
+    And the partial output has all that was published, in its place

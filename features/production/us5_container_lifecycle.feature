@@ -18,3 +18,17 @@ Feature: User Story 5 - Container Lifecycle Management: Independent Start/Stop (
     When STS-service container restarted
     Then media-service reconnects via Socket.IO
     And pipeline resumes with next segment
+
+  @fr-002 @fr-023 @fr-024 @sc-006
+  Scenario: media-service is restarted in the middle of a stream
+    Given media-service container restarted during processing
+    When container restarts
+    Then stream processing resumes from last checkpoint (segment boundary)
+
+  @fr-002 @fr-024 @sc-006
+  Scenario: the media server is restarted in the middle of a stream
+    Given MediaMTX container restarted
+    When input stream restored
+    Then media-service detects stream
+    And reconnects
+    And resumes processing
