@@ -30,6 +30,7 @@ from environment.stack.containers import (
     StsServiceContainer,
 )
 from environment.stack.engine_calls import engine_called
+from environment.stack.foreign import reached_from_host
 from environment.stack.network import BridgeNetwork
 from environment.stack.ownership import Owner
 from environment.stack.ports import engine_host, free_ports
@@ -97,6 +98,7 @@ class ProductionStack:
         self._on_event = on_event
         self._started_in_s: float | None = None
         self._failure: HarnessError | None = None
+        self._foreign_url: str | None = None
 
     @property
     def sts_service(self) -> StsServiceContainer:
@@ -133,9 +135,12 @@ class ProductionStack:
     @property
     def sts_url(self) -> str:
         """Base URL of the speech service, as seen from the host."""
-        if self.settings.sts_is_foreign:
-            return self.settings.sts_service_url
-        return self._sts_service.url()
+        if not self.settings.sts_is_foreign:
+            return self._sts_service.url()
+        if self._foreign_url is None and self.media_service.status == "running":
+            given = self.settings.sts_service_url
+            self._foreign_url = reached_from_host(given, self._address_inside)
+        return self._foreign_url or self.settings.sts_service_url
 
     def start(self) -> None:
         """Bring everything up in parallel, once; return when all is healthy and connected.
@@ -194,7 +199,7 @@ class ProductionStack:
         What cannot be removed in order does not keep the rest from it: it is raised at the end.
         """
         self._started_in_s = None
-        self._failure = None
+        self._failure = self._foreign_url = None
         try:
             for container in self.containers.values():
                 container.remove()
@@ -336,6 +341,10 @@ class ProductionStack:
             # It has to wait for the models of its peer, too.
             self.media_service.wait_ready(self.settings.load_timeout, cancelled=cancelled)
 
+    def _address_inside(self, host: str) -> str | None:
+        answer = self.media_service.exec("getent", "hosts", host)
+        return answer.output.split()[0] if answer.exit_code == 0 else None
+
     def _endpoints(self) -> tuple[addresses.Endpoint, ...]:
         ports = {
             (name, inside): outside
@@ -345,7 +354,7 @@ class ProductionStack:
         ours = blueprint.endpoints(self.settings, engine_host(self._client), ports)
         if not self.settings.sts_is_foreign:
             return ours
-        foreign = urlsplit(self.settings.sts_service_url)
+        foreign = urlsplit(self.sts_url)
         return (*ours, blueprint.foreign_sts_endpoint(foreign.hostname or "", foreign.port or 80))
 
 

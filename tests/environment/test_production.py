@@ -20,7 +20,8 @@ from environment.errors import (
     WaitTimeout,
 )
 from environment.settings import Settings, load_settings
-from environment.stack import blueprint
+from environment.stack import blueprint, foreign
+from environment.stack.container_io import ExecResult
 from environment.stack.ownership import Owner
 from environment.stack.production import ProductionStack
 from environment.stack.topology import Topology
@@ -276,6 +277,15 @@ def test_a_network_that_is_provided_is_used_and_left(engine: Any) -> None:
     assert [n.name for n in engine.networks_by_id.values()] == ["ci-net"]
 
 
+def test_a_provided_network_carries_our_own_names_once_we_are_on_it(engine: Any) -> None:
+    engine.networks.create("ci-net", driver="bridge")
+    stack = make_stack(engine, e2e_network_name="ci-net")
+    stack.start()
+    for container in stack.containers.values():
+        engine.containers.get(container.name).networks["ci-net"] = list(container.spec.aliases)
+    assert stack.heal() == ()
+
+
 NO_MASQUERADE = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
 NO_TALK = {"com.docker.network.bridge.enable_icc": "false"}
 
@@ -361,7 +371,34 @@ def test_any_other_refusal_of_a_start_is_told_as_it_is(
         stack.sts_service.start()
 
 
-def test_a_foreign_sts_has_no_container(engine: Any) -> None:
+def test_a_foreign_sts_that_only_the_containers_know_is_asked_for_in_there(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = make_stack(engine, sts_service_url="http://sts-prod:8000")
+    assert stack.sts_url == "http://sts-prod:8000"
+    stack.start()
+    answers = iter([ExecResult(0, "172.20.0.9      sts-prod\n")])
+    monkeypatch.setattr(stack.media_service, "exec", lambda *_argv: next(answers))
+    monkeypatch.setattr(foreign, "_is_known", lambda host: host != "sts-prod")
+    for _ in range(2):
+        assert stack.sts_url == "http://172.20.0.9:8000"
+    assert stack.resolve("http://sts-service:3000/x") == "http://172.20.0.9:8000/x"
+
+
+def test_a_foreign_sts_is_used_as_it_is_named_where_the_name_is_known() -> None:
+    def ask(_host: str) -> str | None:
+        raise AssertionError
+
+    assert foreign.reached_from_host("http://localhost:8000", ask) == "http://localhost:8000"
+
+
+def test_a_foreign_sts_that_nobody_knows_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_is_known", lambda _host: False)
+    assert foreign.reached_from_host("http://sts-prod", lambda _host: None) == "http://sts-prod"
+
+
+def test_a_foreign_sts_has_no_container(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_is_known", lambda _host: True)
     stack = make_stack(engine, sts_service_url="http://sts-prod:8000")
     stack.start()
     assert engine.names == ["e2e-media-service", "e2e-mediamtx"]
