@@ -11,7 +11,7 @@ from typing import Final
 import requests
 from rich.console import Console
 
-from environment.bench import images, pipeline, speech
+from environment.bench import images, pipeline, speech, wire
 from environment.bench.rows import table_of, write
 from environment.console import Progress
 from environment.errors import HarnessError
@@ -56,7 +56,12 @@ def _measure_profile(settings: Settings) -> bool:
     """Measure one profile in a session of its own; whether every row met its bound."""
     session = Session(settings, progress=Progress())
     try:
-        rows = (*pipeline.measure(session), *speech.measure(session), *images.measure(session))
+        rows = (
+            *pipeline.measure(session),
+            *speech.measure(session),
+            *wire.measure(session),
+            *images.measure(session),
+        )
         path = session.artifacts / "bench.json"
         write(rows, path, session)
         system = session.system()

@@ -55,7 +55,13 @@ def measure(session: Session) -> tuple[Row, ...]:
     bounds = _BOUNDS.get(session.settings.sts_profile, _FULL_WEIGHTS)
     return (
         Row("sts-service, start to healthy", "s", 60, bounds.load_s, _load_s(stack)),
-        Row("sts-service, memory of all processes", "MiB", None, bounds.memory_mib, _mib(stack)),
+        Row(
+            "sts-service, memory of all processes",
+            "MiB",
+            None,
+            bounds.memory_mib,
+            memory_mib(stack),
+        ),
         _fragment_row(session, bounds),
         *_concurrent_rows(session),
     )
@@ -70,7 +76,8 @@ def _load_s(stack: Topology) -> float:
     return took_s
 
 
-def _mib(stack: Topology) -> float:
+def memory_mib(stack: Topology) -> float:
+    """Return the MiB that sts-service's processes have between them."""
     said = stack.sts_service.exec("sh", "-c", _PROPORTIONAL_KIB)
     if said.exit_code != 0 or not said.output.strip().isdigit():
         raise HarnessError(f"sts-service does not tell its memory: {said.output.strip()}")

@@ -1,0 +1,203 @@
+"""Measures sts-service as a stranger's client finds it: acknowledgements, memory, what is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+
+from environment.bench.rows import Row
+from environment.bench.speech import memory_mib
+from environment.errors import WaitTimeout
+from environment.measuring.sound import Samples
+from environment.runs import bad_data
+from environment.runs.exchange import CHANNELS, FRAGMENT_S, RATE_HZ, cut_speech
+from environment.runs.wire_client import WireClient
+from environment.session import Session
+from environment.stack.containers import StsServiceContainer
+from environment.waiting import wait_for
+from services.contracts import AudioPayload, FragmentData, StreamConfig, StreamInit
+
+ACK_LIMIT_MS: Final = 50.0
+FRAGMENTS_IN_A_ROW: Final = 500
+GROWTH_MIB: Final = 64.0
+VANISHING: Final = 50
+
+_CLIP: Final = "30s-english-counting.mp4"
+_STREAMS: Final = 5
+_EACH: Final = 20
+"""Fragments of each stream, which is as many as may wait: all workers are busy meanwhile."""
+_SETTLED_AFTER: Final = 100
+_AT_ONCE: Final = 3
+_WAIT_S: Final = 60.0
+_SESSION_S: Final = 60.0
+_GAUGES: Final = (
+    "sts_streams_active",
+    "sts_sessions_detached",
+    "sts_queue_depth",
+    "sts_inflight",
+    "sts_held_bytes",
+)
+
+
+def measure(session: Session) -> tuple[Row, ...]:
+    """Measure the session's sts-service, which must have nothing else to do."""
+    session.stack().media_service.wait_idle()
+    return (_acknowledgement_row(session), _growth_row(session), *_left_rows(session))
+
+
+def _acknowledgement_row(session: Session) -> Row:
+    """From sending a fragment to hearing that it is queued, while the workers are busy."""
+    sounds = cut_speech(session.clip(_CLIP)).sounds
+    took_ms: list[float] = []
+    for _ in range(_STREAMS):
+        stream_id = session.new_stream_name("bench")
+        with _client(session) as client:
+            _open(client, stream_id, session)
+            for sequence in range(_EACH):
+                sound = sounds[sequence % len(sounds)]
+                client.send("fragment:data", _fragment(stream_id, sequence, sound))
+                _wait_for_acks(client, sequence + 1, session)
+            # What still waits is of no interest.
+            _open(client, stream_id, session, times=2)
+            took_ms += _acknowledged_in_ms(client)
+    # The first of all find workers that are free.
+    took_ms = took_ms[session.settings.sts_workers :]
+    ranked = sorted(took_ms)
+    p99 = ranked[-(-len(ranked) * 99 // 100) - 1]
+    what = "acknowledgement while all workers are busy, 99th percentile"
+    return Row(what, "ms", ACK_LIMIT_MS, ACK_LIMIT_MS, p99, f"worst {ranked[-1]:.0f} ms")
+
+
+def _growth_row(session: Session) -> Row:
+    """Memory of all its processes, once settled and at the end of many fragments in a row."""
+    stack, sounds = session.stack(), cut_speech(session.clip(_CLIP)).sounds
+    stream_id = session.new_stream_name("bench")
+    waiting: list[str] = []
+    settled_mib = 0.0
+    with _client(session) as client:
+        _open(client, stream_id, session)
+        for sequence in range(FRAGMENTS_IN_A_ROW):
+            data = _fragment(stream_id, sequence, sounds[sequence % len(sounds)])
+            client.send("fragment:data", data)
+            waiting.append(data["fragment_id"])
+            if len(waiting) == _AT_ONCE:
+                _received(client, waiting.pop(0), session)
+            if sequence == _SETTLED_AFTER:
+                settled_mib = memory_mib(stack)
+        for fragment_id in waiting:
+            _received(client, fragment_id, session)
+        growth_mib = memory_mib(stack) - settled_mib
+        client.send("stream:end", {"stream_id": stream_id})
+        client.wait_for("stream:complete", timeout_s=session.settings.timeout(_WAIT_S))
+    what = f"growth of sts-service over {FRAGMENTS_IN_A_ROW} fragments of 6 s stereo"
+    return Row(what, "MiB", None, GROWTH_MIB, max(0.0, growth_mib), f"from {settled_mib:.0f} MiB")
+
+
+def _left_rows(session: Session) -> Iterable[Row]:
+    """Open, flood and vanish, over and over; then wait until what was left had its time."""
+    service = session.stack().sts_service
+    connections = service.metric("sts_connections")
+    for number in range(VANISHING):
+        with _client(session) as client:
+            stream_id = f"{session.new_stream_name('bench')}-{number}"
+            client.send("stream:init", bad_data.opening(stream_id))
+            client.wait_for("stream:ready", timeout_s=session.settings.timeout(_WAIT_S))
+            for sequence in range(2 * _EACH):
+                data = bad_data.fragment(stream_id) | {"sequence_number": sequence}
+                client.send("fragment:data", data)
+            client.vanish()
+    left = _wait_until_nothing_is_left(service, connections, session)
+    what = f"{VANISHING} connections that opened, flooded and vanished: left a minute later"
+    yield Row(what, "", None, 0, sum(left.values()), str(left))
+
+
+def _wait_until_nothing_is_left(
+    service: StsServiceContainer, connections: float, session: Session
+) -> dict[str, float]:
+    def left() -> dict[str, float]:
+        gauges = {name: service.metric(name) for name in _GAUGES}
+        gauges["sts_connections"] = service.metric("sts_connections") - connections
+        return {name: value for name, value in gauges.items() if value}
+
+    try:
+        wait_for(
+            "nothing left of them",
+            lambda: not left(),
+            timeout_s=_SESSION_S + session.settings.timeout(15),
+            interval_s=0.5,
+        )
+    except WaitTimeout:
+        return left()
+    return {}
+
+
+def _client(session: Session) -> WireClient:
+    return WireClient(session.stack().sts_url, api_key=session.settings.sts_api_key)
+
+
+def _open(client: WireClient, stream_id: str, session: Session, *, times: int = 1) -> None:
+    config = StreamConfig(
+        source_language="en",
+        target_language="es",
+        chunk_duration_ms=round(FRAGMENT_S * 1000),
+        sample_rate_hz=RATE_HZ,
+        channels=CHANNELS,
+    )
+    opening = StreamInit(stream_id=stream_id, worker_id="bench", config=config)
+    client.send("stream:init", opening.wire())
+    wait_for(
+        "stream:ready",
+        lambda: _count(client.received("stream:ready"), stream_id) >= times,
+        timeout_s=session.settings.timeout(_WAIT_S),
+        interval_s=0.01,
+    )
+
+
+def _fragment(stream_id: str, sequence: int, sound: Samples) -> dict[str, Any]:
+    scaled = np.clip(np.rint(sound * 32768.0), -32768, 32767).astype("<i2")
+    pcm = np.repeat(scaled, CHANNELS).tobytes()
+    return FragmentData(
+        fragment_id=uuid4(),
+        stream_id=stream_id,
+        sequence_number=sequence,
+        timestamp=round(time.time() * 1000),
+        audio=AudioPayload.from_pcm(pcm, sample_rate_hz=RATE_HZ, channels=CHANNELS),
+    ).wire()
+
+
+def _wait_for_acks(client: WireClient, wanted: int, session: Session) -> None:
+    wait_for(
+        "an acknowledgement",
+        lambda: len(_acknowledged_in_ms(client)) >= wanted,
+        timeout_s=session.settings.timeout(_WAIT_S),
+        interval_s=0.01,
+    )
+
+
+def _acknowledged_in_ms(client: WireClient) -> list[float]:
+    """From each sending to its `queued`, by the times at which the client did and heard it."""
+    sent_at: dict[str, float] = {}
+    took_ms = []
+    for seen in client.events():
+        fragment_id = str(seen.payload.get("fragment_id"))
+        if seen.event.event == "fragment:data":
+            sent_at[fragment_id] = seen.received_at
+        elif seen.event.event == "fragment:ack" and seen.payload["status"] == "queued":
+            took_ms.append((seen.received_at - sent_at[fragment_id]) * 1000)
+    return took_ms
+
+
+def _count(payloads: Sequence[dict[str, Any]], stream_id: str) -> int:
+    return sum(payload["stream_id"] == stream_id for payload in payloads)
+
+
+def _received(client: WireClient, fragment_id: str, session: Session) -> None:
+    """Wait for a result, and say that it is there, as media-service does."""
+    timeout_s = session.settings.timeout(_WAIT_S)
+    client.wait_for("fragment:processed", timeout_s=timeout_s, fragment_id=fragment_id)
+    ack = {"fragment_id": fragment_id, "status": "received", "timestamp": 0}
+    client.send("fragment:ack", ack)
