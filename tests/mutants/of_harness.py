@@ -64,8 +64,8 @@ OF_HARNESS: Final = (
         edits=(
             Edit(
                 "environment/session.py",
-                "        return run_pipeline(self, self.clip(MAIN_CLIP), name=",
-                "        return _aged(run_pipeline)(self, self.clip(MAIN_CLIP), name=",
+                "        return run_pipeline(self, self.clip(self.main_clip), name=",
+                "        return _aged(run_pipeline)(self, self.clip(self.main_clip), name=",
             ),
             Edit(
                 "environment/session.py",
@@ -100,7 +100,7 @@ OF_HARNESS: Final = (
                 "    return []\n",
             ),
         ),
-        behave=(CLEAN_UP, "--tags=@p1"),
+        behave=(CLEAN_UP, "-n", CLEAN_END),
         red=(CLEAN_END,),
     ),
     Mutant(
@@ -135,7 +135,7 @@ OF_HARNESS: Final = (
                 "    for container in api.containers(all=True, filters=wanted)[1:]:\n",
             ),
         ),
-        behave=(CLEAN_UP, "--tags=@p1"),
+        behave=(CLEAN_UP, "-n", CLEAN_END),
         red=(CLEAN_END,),
     ),
 )

@@ -6,7 +6,10 @@ from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.places import OUTPUT, PACER, STEADILY, STEADY, SYNC, US2, WHOLE
 
 _SENT: Final = "        packet.stream = self._video\n        self._send(packet)\n"
-_MADE: Final = "        self._video = self.container.add_stream_from_template(template)\n"
+_MADE: Final = (
+    "            self._video = self.container.add_stream_from_template(template)\n"
+    "            self._video.codec_context.bit_rate = head.bit_rate\n"
+)
 _MUXER: Final = "        self._video = video\n        self.audio = audio\n"
 
 OF_PICTURE: Final = (
@@ -17,11 +20,11 @@ OF_PICTURE: Final = (
             Edit(
                 OUTPUT,
                 _MADE,
-                '        self._video = self.container.add_stream("libx264", rate=30)\n'
-                '        self._video.options = {"preset": "ultrafast", "tune": "zerolatency"}\n'
-                '        self._video.pix_fmt = "yuv420p"\n'
-                "        self._video.codec_context.time_base = template.time_base\n"
-                "        Muxer.extradata = template.codec_context.extradata\n",
+                '            self._video = self.container.add_stream("libx264", rate=30)\n'
+                '            self._video.options = {"preset": "ultrafast", "tune": "zerolatency"}\n'
+                '            self._video.pix_fmt = "yuv420p"\n'
+                "            self._video.codec_context.time_base = template.time_base\n"
+                "            Muxer.extradata = head.extradata\n",
             ),
             Edit(
                 OUTPUT,

@@ -22,10 +22,9 @@ from tests.mutants.places import (
     WHOLE,
 )
 
-_ANSWERED: Final = '        await self._send("fragment:processed", result)\n'
-_TAKEN: Final = (
-    '                await self._send("fragment:ack", acknowledgement(fragment, "processing"))\n'
-)
+_ANSWERED: Final = '                self._send("fragment:processed", fragment.result)\n'
+_TAKEN: Final = '        self._send("fragment:ack", acknowledgement(fragment, "processing"))\n'
+_THE_THIRD: Final = "                if fragment.sequence_number == 2:\n    "
 _READY: Final = "        if self._sts.connected and self._discovery.reachable:\n"
 
 OF_SERVICE: Final = (
@@ -36,7 +35,7 @@ OF_SERVICE: Final = (
             Edit(
                 STS_STREAM,
                 _ANSWERED,
-                _ANSWERED + "        if result.sequence_number == 2:\n    " + _ANSWERED,
+                _ANSWERED + _THE_THIRD + _ANSWERED,
             ),
         ),
         behave=(US2,),
@@ -49,12 +48,12 @@ OF_SERVICE: Final = (
             Edit(
                 STS_STREAM,
                 _ANSWERED,
-                "        if result.sequence_number == 1:\n"
-                "            self._held_back = result\n"
-                "            return\n"
+                "                if fragment.sequence_number == 1:\n"
+                "                    self._held_back = fragment.result\n"
+                "                    continue\n"
                 + _ANSWERED
-                + "        if result.sequence_number == 2:\n    "
-                + _ANSWERED.replace("result)", "self._held_back)"),
+                + _THE_THIRD
+                + _ANSWERED.replace("fragment.result)", "self._held_back)"),
             ),
         ),
         behave=(US2,),
@@ -64,8 +63,8 @@ OF_SERVICE: Final = (
         name="events-out-of-order",
         story="sts-service says that it takes a fragment up after it has answered it",
         edits=(
-            Edit(STS_STREAM, _TAKEN, ""),
-            Edit(STS_STREAM, _ANSWERED, _ANSWERED + _TAKEN.removeprefix("        ")),
+            Edit(STS_STREAM, _TAKEN, "        return\n"),
+            Edit(STS_STREAM, _ANSWERED, _ANSWERED + " " * 8 + _TAKEN),
         ),
         behave=(US2,),
         red=(SEGMENTS,),
@@ -107,11 +106,10 @@ OF_SERVICE: Final = (
         edits=(
             Edit(
                 STS_EVENTS,
-                "        self._connections.discard(sid)\n        await self._give_up(",
-                "        self._connections.discard(sid)\n"
+                "        self._streams.left(sid, for_good=for_good)\n",
+                "        self._streams.left(sid, for_good=for_good)\n"
                 "        if not self.stopping:\n"
-                '            __import__("os")._exit(1)\n'
-                "        await self._give_up(",
+                '            __import__("os")._exit(1)\n',
             ),
         ),
         behave=(US1, "-n", "STS outlives", "-n", "one container stops and starts"),

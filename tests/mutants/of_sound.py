@@ -20,7 +20,7 @@ from tests.mutants.places import (
     WHOLE,
 )
 
-_CHOSEN: Final = "        pcm = _audio_of(upcoming.segment, upcoming.result)\n"
+_CHOSEN: Final = "        pcm = _audio_of(segment, upcoming.result)\n"
 _SENT_ON: Final = "            self._send_segment(upcoming, encoder, muxer)\n"
 _AUDIO_TIMES: Final = (
     "        self.audio_shift_s = float(shift * packet.time_base)\n"
@@ -70,9 +70,7 @@ OF_SOUND: Final = (
             Edit(
                 EGRESS,
                 _CHOSEN,
-                "        pcm = _audio_of(\n"
-                '            upcoming.segment, getattr(self, "_before", upcoming.result)\n'
-                "        )\n"
+                '        pcm = _audio_of(segment, getattr(self, "_before", upcoming.result))\n'
                 "        self._before = upcoming.result\n",
             ),
         ),
@@ -171,9 +169,8 @@ OF_SOUND: Final = (
         edits=(
             Edit(
                 DUBBING,
-                "        if cut.tail or segment is None:\n            return\n        task =",
-                "        if cut.tail or segment is None or cut.number == 2:\n"
-                "            return\n        task =",
+                "        if not cut.pcm or segment is None:\n",
+                "        if not cut.pcm or segment is None or cut.number == 2:\n",
             ),
         ),
         behave=(US2,),

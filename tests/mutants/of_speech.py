@@ -22,21 +22,25 @@ from tests.mutants.places import (
     WHOLE,
 )
 
-_DUB: Final = "        to_pcm(dubbed, channels=job.channels),\n"
-_TEXTS: Final = "        transcript,\n        translated,\n" + _DUB
+_DUB: Final = "        dubbed_pcm=to_pcm(dubbed, channels=job.channels),\n"
+_HEARD: Final = "        outcome=Outcome(transcript=heard.value, stage_ms="
+_SAID: Final = "        done,\n" + _DUB
 
 OF_SPEECH: Final = (
     Mutant(
         name="original-returned",
         story="sts-service returns the original audio as the dub",
-        edits=(Edit(STS_PIPELINE, _DUB, "        job.pcm,\n"),),
+        edits=(
+            Edit(STS_PIPELINE, _HEARD, _HEARD.replace("stage_ms", "dubbed_pcm=job.pcm, stage_ms")),
+            Edit(STS_PIPELINE, _DUB, "        dubbed_pcm=done.dubbed_pcm,\n"),
+        ),
         behave=(US2,),
         red=(SPANISH, PLAYS),
     ),
     Mutant(
         name="transcript-empty",
         story="sts-service returns dubs without their transcripts",
-        edits=(Edit(STS_PIPELINE, _TEXTS, _TEXTS.replace("transcript", '""')),),
+        edits=(Edit(STS_PIPELINE, _SAID, '        done,\n        transcript="",\n' + _DUB),),
         behave=(US2,),
         # Without a word media-service takes it for music, and lets the original pass.
         red=(SEGMENTS, SYNC, WHOLE, PLAYS),
@@ -44,7 +48,13 @@ OF_SPEECH: Final = (
     Mutant(
         name="transcript-invented",
         story="a word is added to the transcript that nobody said; translation and dub are right",
-        edits=(Edit(STS_PIPELINE, _TEXTS, _TEXTS.replace("transcript", 'f"{transcript} seven"')),),
+        edits=(
+            Edit(
+                STS_PIPELINE,
+                _SAID,
+                '        done,\n        transcript=f"{done.transcript} seven",\n' + _DUB,
+            ),
+        ),
         behave=(US4,),
         red=(NUMBERS,),
     ),
@@ -61,8 +71,8 @@ OF_SPEECH: Final = (
         edits=(
             Edit(
                 STS_PIPELINE,
-                "_speak(engines.tts, translated,",
-                "_speak(engines.tts, transcript,",
+                "_speak(engines.tts, done.translated_text or",
+                "_speak(engines.tts, done.transcript or",
             ),
         ),
         behave=(US2, US4),
@@ -74,9 +84,9 @@ OF_SPEECH: Final = (
         edits=(
             Edit(
                 STS_PIPELINE,
-                "        translated, stage_ms[stage] = said.value, said.elapsed_ms\n",
-                "        left = transcript.split()[:1] + said.value.split()[1:]\n"
-                '        translated, stage_ms[stage] = " ".join(left), said.elapsed_ms\n',
+                "    outcome = replace(done, translated_text=said.value, stage_ms=stage_ms)\n",
+                "    left = text.split()[:1] + said.value.split()[1:]\n"
+                '    outcome = replace(done, translated_text=" ".join(left), stage_ms=stage_ms)\n',
             ),
         ),
         behave=(US2, US4),
@@ -85,7 +95,16 @@ OF_SPEECH: Final = (
     Mutant(
         name="silence-returned",
         story="sts-service returns silence as the dub",
-        edits=(Edit(STS_PIPELINE, _DUB, "        bytes(len(job.pcm)),\n"),),
+        edits=(
+            Edit(
+                STS_PIPELINE, _DUB, _DUB.replace("=to_pcm(", "=_quiet(to_pcm(").replace("),", ")),")
+            ),
+            Edit(
+                STS_PIPELINE,
+                "def _speak(",
+                "def _quiet(pcm):\n    return bytes(len(pcm))\n\n\ndef _speak(",
+            ),
+        ),
         behave=(US2, US4),
         red=(SPANISH, SYNC, PLAYS, NUMBERS),
     ),
