@@ -34,5 +34,7 @@ def publish_rtmp_stream(
 
 FIXTURES: Final[Mapping[str, Callable[..., Iterator[Any]]]] = {
     "fixture.publish_rtmp_stream": publish_rtmp_stream,
+    # Specification 019's name: there it publishes over RTSP.
+    "fixture.publish_test_stream": publish_rtmp_stream,
 }
 """The fixtures that a scenario can ask for by a tag of that name."""

@@ -159,8 +159,8 @@ class Settings(BaseSettings):
     )
 
     # sts-service
-    sts_profile: Literal["pocket", "embedded", "neural"] = Field(
-        "pocket", description="set of engines: pocket, embedded or neural"
+    sts_profile: Literal["pocket", "embedded", "neural", "echo"] = Field(
+        "pocket", description="set of engines: pocket, embedded or neural; echo dubs nothing"
     )
     asr_provider: str = Field("", description="recognition engine; empty: the profile's")
     translation_provider: str = Field("", description="translation engine; empty: the profile's")

@@ -31,6 +31,7 @@ def dubbed_audio_received(context: Context) -> None:
 
 
 @when("media-service remuxes A/V segments")
+@when("video and audio segments are paired by A/V sync")
 def segments_remuxed(context: Context) -> None:
     """Find the packets of both tracks in the report of the output that media-service made."""
     run = context.session.pipeline_run()

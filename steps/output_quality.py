@@ -142,6 +142,7 @@ def plays_smoothly(context: Context) -> None:
 
 
 @then("dubbed audio is audible and synchronized")
+@then("dubbed audio is audible and synchronized with video")
 def audible_and_synchronised(context: Context) -> None:
     """Find each dub in the recording, loud enough, as loud as the original, and at its picture."""
     run = context.session.pipeline_run()
@@ -159,6 +160,7 @@ def audible_and_synchronised(context: Context) -> None:
 
 
 @then("no corruption artifacts")
+@then("no corruption or artifacts")
 def no_corruption(context: Context) -> None:
     """Find the clip's own pictures, no click where segments meet, no complaint of a decoder."""
     run = context.session.pipeline_run()

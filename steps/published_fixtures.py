@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+from environment.bring_up import DUAL_TAG
 from environment.expectations import expect
 from environment.measuring.transcript import normalise
 from environment.proofs.exchange_proofs import COUNTING_TOLERANCE
+from environment.proofs.output_proofs import prove_dubbed
 from environment.proofs.publication_proofs import (
     prove_active_within,
     prove_all_but_one_passed,
@@ -22,10 +24,15 @@ from environment.proofs.publication_proofs import (
     prove_torn_down,
     prove_tracks,
 )
+from environment.proofs.speech_proofs import (
+    prove_dubs_say_their_translation,
+    prove_translated_to,
+)
 from environment.proofs.transcript_proofs import prove_transcript_of_clip
 from environment.proofs.validation_proofs import prove_complete
 from environment.publishing import FIXTURES, STREAM, publish_rtmp_stream
 from environment.runs.fixture_trial import GONE_TIMEOUT_S, try_fixture
+from environment.runs.media_urls import protocol_of
 from environment.runs.nested import FEATURES, NestedRun
 from environment.runs.nested_tests import PublisherWatch, published_by_tests
 from environment.runs.process_table import has_ended, publishers
@@ -34,12 +41,14 @@ from environment.vocabulary import Context, fixture_layer, given, then, use_fixt
 from fixtures.sidecar import read_sidecar
 
 NESTED = "publishing.feature"
+DUAL_NESTED = "dual_publishing.feature"
 SEQUENCE = "sequence"
 # Its tests are over before a segment could be dubbed: the engines that load fastest will do.
 NOBODY_SPEAKS = {"STS_PROFILE": "embedded"}
 FAILING = "a test that fails while its stream is on the air"
 
 
+@given("test fixture `{name}` (H.264 video, AAC audio, {seconds:d}s duration)")
 @given(
     "test fixture `{name}` (H.264 video, AAC audio, {seconds:d}s duration with counting phrases)"
 )
@@ -73,7 +82,8 @@ def active_within(context: Context, limit_s: int) -> None:
     took_s = prove_active_within(publication, limit_s, timeout_s=timeout_s)
     context.session.log_event("stream_active", path=publication.path, after_s=round(took_s, 3))
     server = context.session.stack().media_server
-    prove_tracks(server.path(publication.path), publication.path)
+    over = protocol_of(publication.url)
+    prove_tracks(server.path(publication.path), publication.path, over=over)
     prove_same_media(publication.clip, publication.url, timeout_s=timeout_s)
 
 
@@ -110,18 +120,36 @@ def stream_publishes(context: Context) -> None:
     prove_stream_published(context.run.notes["trial"])
 
 
+@then("fixture yields control to test")
+def yields_control(context: Context) -> None:
+    """See more media come in while the test had control."""
+    prove_control_yielded(context.run.notes["trial"])
+
+
+@then("and cleans up ffmpeg on teardown")
+def cleans_up(context: Context) -> None:
+    """Find neither process nor path behind the teardown."""
+    trial = context.run.notes["trial"]
+    prove_torn_down(trial, GONE_TIMEOUT_S)
+    _prove_gone(trial.pid)
+
+
 @then("fixture yields control to test, and kills ffmpeg on teardown")
 def yields_and_kills(context: Context) -> None:
     """See more media come in while the test had control, and neither process nor path after it."""
     trial = context.run.notes["trial"]
     prove_control_yielded(trial)
     prove_torn_down(trial, GONE_TIMEOUT_S)
-    expect(
-        has_ended(trial.pid),
-        expected=f"no process {trial.pid} any more",
-        seen="it is in the process table",
-        hint="environment/runs/program.py ends what it started.",
-    )
+    _prove_gone(trial.pid)
+
+
+@given("test fixture with known speech content")
+def words_known(context: Context) -> None:
+    """Find the recorded run's clip to be as described: counting, a number a second."""
+    clip = context.session.pipeline_run().clip
+    said = normalise(read_sidecar(clip).transcript)
+    prove_known_clip(clip, len(said))
+    prove_counts(clip, len(said))
 
 
 @given('test fixture with known speech content (counting "{text}")')
@@ -154,15 +182,25 @@ def transcript_matches(context: Context) -> None:
     context.session.log_event("words_compared", stream=run.stream_name, result=str(words))
 
 
+@then("validating end-to-end correctness")
+def correct_from_end_to_end(context: Context) -> None:
+    """Find the words translated, and spoken in the output, which holds nothing but the dubs."""
+    run = context.session.pipeline_run()
+    prove_translated_to(run, "es")
+    prove_dubs_say_their_translation(run)
+    prove_dubbed(run)
+
+
 @given("multiple tests using fixtures")
+@given("multiple tests using same fixture")
 def tests_using_fixtures(context: Context) -> None:
     """Find them in a feature of their own: another run of the suite is to run it."""
-    asking = (FEATURES / NESTED).read_text().count(f"@{SEQUENCE} @fixture.publish_rtmp_stream")
+    asking = (FEATURES / _nested(context)).read_text().count(f"@{SEQUENCE} @fixture.publish_")
     expect(
         asking > 1,
         expected="more than one scenario that asks for the fixture",
         seen=asking,
-        evidence=FEATURES / NESTED,
+        evidence=FEATURES / _nested(context),
         hint="its scenarios ask for it by a tag.",
     )
     context.run.notes["tests"] = asking
@@ -172,7 +210,7 @@ def tests_using_fixtures(context: Context) -> None:
 def tests_run(context: Context) -> None:
     """Start that run, and look at the process table until it has ended."""
     notes, log = context.run.notes, context.run.artifacts / "nested.log"
-    run = NestedRun(NESTED, SEQUENCE, log, variables=NOBODY_SPEAKS)
+    run = NestedRun(_nested(context), SEQUENCE, log, variables=NOBODY_SPEAKS)
     nested = context.run.cleanup.enter_context(run)
     notes["nested"], notes["watch"] = nested, PublisherWatch(nested.pid)
     nested.wait_ended(
@@ -195,6 +233,7 @@ def no_conflicts(context: Context) -> None:
 
 
 @then("each test gets fresh stream with unique name")
+@then("each test gets fresh stream")
 def fresh_streams(context: Context) -> None:
     """Compare what that run has noted with what was seen in the process table meanwhile."""
     nested, watch = context.run.notes["nested"], context.run.notes["watch"]
@@ -224,7 +263,7 @@ def clip_missing(context: Context) -> None:
     """Start a run of the scenario that does."""
     log = context.run.artifacts / "nested.log"
     context.run.notes["nested"] = context.run.cleanup.enter_context(
-        NestedRun(NESTED, "missing", log)
+        NestedRun(_nested(context), "missing", log)
     )
 
 
@@ -258,6 +297,20 @@ def skipped_with_message(context: Context) -> None:
         evidence=nested.log_file,
         hint="environment/vocabulary.py skips; environment/evidence/report.py prints why.",
     )
+
+
+def _prove_gone(pid: int) -> None:
+    expect(
+        has_ended(pid),
+        expected=f"no process {pid} any more",
+        seen="it is in the process table",
+        hint="environment/runs/program.py ends what it started.",
+    )
+
+
+def _nested(context: Context) -> str:
+    """The feature that another run is to run: on the topology that this scenario is about."""
+    return DUAL_NESTED if DUAL_TAG in context.scenario.effective_tags else NESTED
 
 
 def _ran(nested: NestedRun) -> list[dict[str, str]]:

@@ -26,17 +26,26 @@ from environment.proofs.witness_proofs import (
     prove_same_words_heard,
 )
 from environment.runs.engine_contract import RESULTS, run_contract
-from environment.runs.exchange import cut_speech, exchange, silence
+from environment.runs.exchange import cut_speech, cut_words, exchange, silence
 from environment.runs.wire_client import WireClient
 from environment.runs.witness import take_statement
 from environment.vocabulary import Context, given, then, when
 
 COUNTING = "30s-english-counting.mp4"
+SENTENCES = "30s-english-sentences.mp4"
+HELLO = "hello world"
 
 
 @given('audio fragment containing English speech "{text}"')
 def fragment_containing(context: Context, text: str) -> None:
-    """Cut the first six seconds of the counting clip; its description must have these words."""
+    """Cut the first six seconds of the counting clip, or the words out of the clip of sentences.
+
+    The clip's description must have these words.
+    """
+    if text.lower() == HELLO:
+        folder = context.run.artifacts / "speech"
+        context.run.notes["speech"] = cut_words(context.session.clip(SENTENCES), text, folder)
+        return
     clip = context.session.clip(COUNTING)
     prove_says(clip, text)
     context.run.notes["speech"] = cut_speech(clip, 1)
@@ -49,12 +58,14 @@ def fragments_of(context: Context, count: int, clip: str) -> None:
 
 
 @given("a fragment of silence")
+@given("audio fragment with no speech (silence)")
 def fragment_of_silence(context: Context) -> None:
     """Take six seconds of zeros."""
     context.run.notes["speech"] = silence()
 
 
 @when("STS-service processes with source={source}, target={target}")
+@when("STS service processes it with source={source}, target={target}")
 def processes(context: Context, source: str, target: str) -> None:
     """Send the fragments over a Socket.IO connection of their own; each must be answered well."""
     stack, notes, settings = context.session.stack(), context.run.notes, context.session.settings

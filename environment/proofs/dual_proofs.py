@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 from environment.expectations import expect
 from environment.proofs import inside
 from environment.proofs.endpoints import published_ports
+from environment.proofs.examination import logged_translations
+from environment.runs.media_urls import SESSION_KINDS
 from environment.stack.addresses import HOST_FROM_INSIDE
 
 if TYPE_CHECKING:
     from environment.proofs.inside import TcpConnection
+    from environment.runs.run import PipelineRun
     from environment.stack.compose import ComposeStack
     from environment.stack.containers import ServiceContainer
 
@@ -110,6 +113,38 @@ def prove_over_host_port(
         expected=f"connected to this host, {gateway}, at port {parts.port}",
         seen=(url, connection),
         hint="`host.docker.internal` in the compose file's `extra_hosts`; /proc/net/tcp inside.",
+    )
+
+
+def prove_ingested_over(stack: ComposeStack, run: PipelineRun) -> None:
+    """The clip was published over RTSP, and read by media-service as INGEST_PROTOCOL has it.
+
+    By the media server's description of the path while it was read.
+    """
+    protocol = stack.settings.ingest_protocol
+    source = run.input_state.get("source") or {}
+    readers = [reader.get("type") for reader in run.input_state.get("readers") or []]
+    kinds = (SESSION_KINDS["rtsp"], SESSION_KINDS[protocol])
+    prove_told(stack.media_service, {"INGEST_PROTOCOL": protocol})
+    expect(
+        (source.get("type"), *readers) == kinds,
+        expected=f"a publisher over RTSP, one reader over {protocol.upper()}: {kinds}",
+        seen=run.input_state,
+        evidence=run.folder / "run.json",
+        hint="`curl <api>/v3/paths/list` while a stream is dubbed; INGEST_PROTOCOL.",
+    )
+
+
+def prove_translations_logged(run: PipelineRun, log: str) -> None:
+    """The log of sts-service holds each translation that was seen on the wire (US1-6)."""
+    logged = logged_translations(log)
+    missing = [f.translated_text for f in run.fragments if f.translated_text not in logged]
+    expect(
+        run.fragments and not missing,
+        expected="each translation of the wire in the log of sts-service",
+        seen=f"not logged: {missing}",
+        evidence=run.folder / "run.json",
+        hint="LOG_TRANSCRIPTS is on in the compose file.",
     )
 
 

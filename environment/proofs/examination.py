@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from environment.runs.run import PipelineRun
 
 _RATE_HZ: Final = 48_000
+_END_WITHIN_S: Final = 0.005
 _MOMENT_S: Final = 0.02
 
 
@@ -101,12 +102,14 @@ class OutputSegment:
 class FragmentPlace:
     """Where the sound of a fragment lies in the recorded source, from its time zero.
 
-    ``start_s`` is None when it is nowhere, or nothing but silence.
+    ``start_s`` is None when it is nowhere, or nothing but silence. ``ends_source``: it ends where
+    the recorded source's sound does.
     """
 
     number: int
     start_s: float | None
     duration_s: float
+    ends_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,10 @@ def fragment_places(run: PipelineRun) -> list[FragmentPlace]:
         expected_s = zero_s + fragment.sequence_number * sound_s(fragment) - source.start_s
         match = find(wanted, source.samples, _RATE_HZ, expected_s=expected_s)
         start_s = source.start_s - zero_s + match.offset_s if match and match.found else None
-        places.append(FragmentPlace(fragment.sequence_number, start_s, sound_s(fragment)))
+        ends_s = source.end_s - zero_s - sound_s(fragment)
+        ends_source = start_s is not None and abs(start_s - ends_s) <= _END_WITHIN_S
+        number = fragment.sequence_number
+        places.append(FragmentPlace(number, start_s, sound_s(fragment), ends_source))
     return places
 
 
@@ -245,11 +251,17 @@ def stage_timings(run: PipelineRun) -> list[Mapping[str, int]]:
 
 def logged_transcripts(log: str) -> set[str]:
     """Collect the ``transcript`` fields of a service's JSON log lines."""
-    return {
-        str(line["transcript"])
-        for line in map(_parsed, log.splitlines())
-        if line.get("transcript") is not None
-    }
+    return _logged(log, "transcript")
+
+
+def logged_translations(log: str) -> set[str]:
+    """Collect the ``translated_text`` fields of a service's JSON log lines."""
+    return _logged(log, "translated_text")
+
+
+def _logged(log: str, field: str) -> set[str]:
+    lines = map(_parsed, log.splitlines())
+    return {str(line[field]) for line in lines if line.get(field) is not None}
 
 
 def words_against_clip(run: PipelineRun) -> Words:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from environment.expectations import expect
 from environment.measuring.media import MediaInfo, probe
 from environment.measuring.transcript import counting_words, normalise
+from environment.runs.media_urls import SESSION_KINDS, Protocol
 from environment.runs.publisher import is_ready
 from fixtures.sidecar import read_sidecar
 
@@ -87,15 +88,16 @@ def prove_active_within(publication: Publication, limit_s: float, *, timeout_s: 
     return took_s
 
 
-def prove_tracks(item: Mapping[str, Any] | None, path: str) -> None:
-    """A path item of the Control API shows H.264 and AAC, published over RTMP, and no more."""
+def prove_tracks(item: Mapping[str, Any] | None, path: str, *, over: Protocol = "rtmp") -> None:
+    """A path item of the Control API shows H.264 and AAC, published over that protocol."""
+    source = SESSION_KINDS[over]
     item = item or {}
     tracks = item.get("tracks") or [track.get("codec") for track in item.get("tracks2", [])]
     expect(
         is_ready(dict(item))
         and sorted(tracks) == sorted(TRACKS)
-        and (item.get("source") or {}).get("type") == "rtmpConn",
-        expected=f"{path} ready, with {sorted(TRACKS)}, from an RTMP connection",
+        and (item.get("source") or {}).get("type") == source,
+        expected=f"{path} ready, with {sorted(TRACKS)}, from an {over.upper()} connection",
         seen=item,
         hint=_SERVER_LOG,
     )

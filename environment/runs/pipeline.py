@@ -15,6 +15,7 @@ from environment.errors import HarnessError, WaitTimeout
 from environment.evidence.artifacts import gather, save_container_logs, write_events, write_json
 from environment.runs.fragments import collect_fragments, result_order
 from environment.runs.live_probe import LiveProbe
+from environment.runs.media_urls import Protocol
 from environment.runs.observer import Observer
 from environment.runs.output_watch import OutputWatch
 from environment.runs.publisher import Publication, publish, require_clip
@@ -35,16 +36,19 @@ POLL_S: Final = 0.2
 """How often the stream's report and the output's growth are looked at."""
 
 
-def run_pipeline(session: Session, clip: Path, *, name: str = "run") -> PipelineRun:
+def run_pipeline(
+    session: Session, clip: Path, *, name: str = "run", protocol: Protocol | None = None
+) -> PipelineRun:
     """Publish ``clip`` under a fresh stream name and record everything until the output ended.
 
     The run is written to ``artifacts/<run>/pipeline-<stream>/`` whether it succeeds or not.
-    Waits first until media-service is idle, so that its counters tell of this run alone.
+    Waits first until media-service is idle, so that its counters tell of this run alone. Without
+    a ``protocol`` it is published over the one of the topology's text.
     Raises ``FileNotFoundError`` for a missing clip, ``PipelineFailed`` for all that goes wrong
     with the stream.
     """
     require_clip(clip)
-    attempt = Attempt(session, clip, session.new_stream_name(name))
+    attempt = Attempt(session, clip, session.new_stream_name(name), protocol=protocol)
     attempt.wait_idle()
     return attempt.record()
 
@@ -71,9 +75,11 @@ class Attempt:
         *,
         timeout_s: float = RUN_TIMEOUT_S,
         probe_live: bool = True,
+        protocol: Protocol | None = None,
         called_off: threading.Event | None = None,
     ) -> None:
         self.session = session
+        self.protocol = protocol
         self.timeout_s = timeout_s
         self.probe_live = probe_live
         self.under_way = threading.Event()
@@ -89,6 +95,7 @@ class Attempt:
         self.observer: Observer = session.observer()
         self.report: dict[str, Any] = {}
         self.began_at = time.time()
+        self.input_state: dict[str, Any] = {}
         self.watch = OutputWatch(self.path_out, self.stack.media_server.path)
         self._stream_log = StreamLog(self.log)
 
@@ -127,7 +134,9 @@ class Attempt:
         media = self.stack.media_service
         before = media.metrics()
         with (
-            publish(self.stack, self.clip, self.path_in, on_event=self.log) as publication,
+            publish(
+                self.stack, self.clip, self.path_in, protocol=self.protocol, on_event=self.log
+            ) as publication,
             LiveProbe(self.stack.rtmp_url(self.path_out)) as live,
         ):
             active_at = publication.wait_active(timeout(ACTIVE_TIMEOUT_S))
@@ -156,6 +165,7 @@ class Attempt:
             finished_at=float(self.report["finished_at"]),
             output_gone_at=output_gone_at,
             output_bytes=tuple(self.watch.samples),
+            input_state=self.input_state,
             fragments=collect_fragments(events, self.report["segments"]),
             result_order=result_order(events),
             report=self.report,
@@ -205,6 +215,8 @@ class Attempt:
         def probe() -> float:
             self.watch.look()
             report = self._look()
+            if not self.input_state and report.get("processing_at"):
+                self.input_state = self.stack.media_server.path(self.path_in) or {}
             if self.probe_live and (report.get("output") or {}).get("first_packet_at"):
                 live.start() if not live.started else live.poll()
             if report["state"] == "failed":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 PROC: Final = Path("/proc")
+_STREAMED: Final = ("rtmp://", "rtsp://")
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Process:
 
     @property
     def publishes_to(self) -> str | None:
-        """The RTMP URL to which it sends media, if it is an ffmpeg that does."""
+        """The RTMP or RTSP URL to which it sends media, if it is an ffmpeg that does."""
         is_ffmpeg = bool(self.words) and Path(self.words[0]).name == "ffmpeg"
         # An ffmpeg that plays has the URL behind -i, and a file at the end.
-        return self.words[-1] if is_ffmpeg and self.words[-1].startswith("rtmp://") else None
+        return self.words[-1] if is_ffmpeg and self.words[-1].startswith(_STREAMED) else None
 
 
 def processes(folder: Path = PROC) -> list[Process]:
@@ -44,7 +45,7 @@ def has_ended(pid: int) -> bool:
 
 
 def publishers(parent: int | None = None) -> list[Process]:
-    """Every ffmpeg that sends media to an RTMP URL; of ``parent`` (a process id) if given."""
+    """Every ffmpeg that sends media to such a URL; of ``parent`` (a process id) if given."""
     return [
         process
         for process in processes()

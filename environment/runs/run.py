@@ -44,8 +44,10 @@ class PipelineRun:
     ``output_gone_at`` (the output path seen gone in the Control API) by the harness's own clock,
     the others by media-service's word. ``output_bytes`` are the media server's counts of the
     output's bytes, each with the time at which the harness read it; both are empty for a run whose
-    output was not watched. ``report`` is media-service's own report of the stream. ``source`` and
-    ``output`` are the media server's recordings. ``metrics_before`` and ``metrics_after`` hold
+    output was not watched. ``input_state`` is the media server's description of the input's path
+    while it was read: who published it, and who read it, over which protocol. ``report`` is
+    media-service's own report of the stream. ``source`` and ``output`` are the media server's
+    recordings. ``metrics_before`` and ``metrics_after`` hold
     media-service's samples by name and labels. ``result_order`` are the sequence numbers of the
     results in the order in which they came.
     """
@@ -77,6 +79,7 @@ class PipelineRun:
     media_server: str
     sts: dict[str, Any]
     output_gone_at: float | None = None
+    input_state: dict[str, Any] = field(default_factory=dict, repr=False)
     output_bytes: tuple[tuple[float, int], ...] = field(default=(), repr=False)
 
     @property

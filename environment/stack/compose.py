@@ -249,9 +249,7 @@ class ComposeStack:
         return self._media_url("rtmp", blueprint.RTMP_PORT, path)
 
     def publish_url(self, path: str) -> str:
-        """Where a clip is published: over the protocol by which media-service reads it."""
-        if self.settings.ingest_protocol == "rtmp":
-            return self.rtmp_url(path)
+        """Where a clip is published: this topology's text has RTSP throughout (FR-017)."""
         return self._media_url("rtsp", blueprint.RTSP_PORT, path)
 
     def resolve(self, url: str) -> str:

@@ -159,6 +159,9 @@ REFUSED: dict[str, Callable[[], object]] = {
     "fragment elsewhere": placed(PLACES[0], FragmentPlace(1, 6.006, 6.0)),
     "fragment of something else": placed(PLACES[0], FragmentPlace(1, None, 6.0)),
     "fragment too short": placed(PLACES[0], FragmentPlace(1, 6.0, 5.9)),
+    "fragment a frame too short": placed(PLACES[0], FragmentPlace(1, 6.0, 5.98)),
+    "fragment too short for one frame": placed(PLACES[0], FragmentPlace(1, 6.0, 5.95, True)),
+    "first fragment a frame too short": placed(FragmentPlace(0, 0.0, 5.98, True), PLACES[1]),
     "fragment left out": placed(PLACES[0], FragmentPlace(2, 12.0, 6.0)),
     "metric missing": lambda: wire_proofs.prove_counted(run(), "absent_total", 2),
     "label missing": lambda: wire_proofs.prove_counted(
