@@ -246,6 +246,12 @@ class Session:
         """Write a key event with its time to ``artifacts/<run>/run.log`` (FR-043)."""
         self.store.log(event, **fields)
 
+    def announce_event(self, event: str, /, **fields: object) -> None:
+        """Log a key event, and print it for whoever is watching: it says how to repeat a run."""
+        self.log_event(event, **fields)
+        said = ", ".join(f"{name} {value}" for name, value in fields.items())
+        self.progress.line(f"       {event}: {said}")
+
     def begin(self, name: str) -> ScenarioRun:
         """Begin a scenario; the one before it must have been finished."""
         self.scenario = ScenarioRun(self, name, self.store.scenario_folder(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,10 +59,13 @@ class Link:
 
 
 @contextmanager
-def linked_through_proxy(stack: ProductionStack, peer: str) -> Iterator[Link]:
+def linked_through_proxy(
+    stack: ProductionStack, peer: str, variables: Mapping[str, str] | None = None
+) -> Iterator[Link]:
     """Make media-service anew with a proxy between itself and ``peer``; ready, and connected.
 
-    ``peer`` is the plain name of a container. Raises ``HarnessError`` where there is no such link.
+    ``peer`` is the plain name of a container; ``variables`` are others of media-service's to be
+    changed at the same time. Raises ``HarnessError`` where there is no such link.
     """
     variable = _VARIABLES.get(peer)
     if variable is None:
@@ -83,5 +86,5 @@ def linked_through_proxy(stack: ProductionStack, peer: str) -> Iterator[Link]:
         proxy.start()
         proxy.wait_healthy()
         through = url._replace(netloc=f"{name}:{url.port}").geturl()
-        with with_variables(stack, service, {variable: through}):
+        with with_variables(stack, service, {**(variables or {}), variable: through}):
             yield Link(peer, proxy)

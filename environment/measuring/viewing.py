@@ -62,8 +62,9 @@ def _decode(path: Path | str) -> tuple[Luma, str]:
     argv = [
         *("ffmpeg", "-nostdin", "-v", "error", "-i", str(path)),
         *("-map", "0:v:0", "-vf", f"scale={WIDTH}:{HEIGHT}:flags=area", "-pix_fmt", "gray"),
-        # Each picture once, whatever its timestamp says.
-        *("-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"),
+        # Each picture once, whatever its timestamp says, and on its own clock: two that are held
+        # for less than a frame would have the same time on that of the frame rate.
+        *("-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "rawvideo", "pipe:1"),
         *("-map", "0:a?", "-f", "null", "-"),
     ]
     try:
