@@ -235,6 +235,24 @@ class TestMemory:
             await until(lambda: not service._server.eio.sockets)
         assert metric(service, "sts_sessions_detached") == 1
 
+    async def test_a_transport_that_fails_ends_its_connection_only(
+        self, opened: Probe, connect: Connect, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = await connect()
+        sending = service._server.emit
+
+        async def fail_for_one(*said: Any, to: str, **options: Any) -> None:
+            if to == opened.client.get_sid():
+                raise OSError("no route")
+            await sending(*said, to=to, **options)
+
+        monkeypatch.setattr(service._server, "emit", fail_for_one)
+        await opened.say("fragment:data", fragment(0, level(0.1)))
+        await closed(opened)
+        await until(lambda: metric(service, "sts_sessions_detached") == 1)
+        await other.say("stream:init", init("other"))
+        await other.expect(StreamReady)
+
 
 class TestWhatIsNoEvent:
     async def test_words_of_the_library_are_no_events(
