@@ -5,6 +5,7 @@ import base64
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 
 import pytest
 
@@ -78,7 +79,8 @@ async def test_a_player_gets_clocks_and_parameters_before_its_first_packets(
         await publisher.publish("live/a", "in")
         publisher.media(VIDEO, 0, H264_BODY)
         publisher.media(AUDIO, 0, AAC_BODY)
-        await running.until_ready("live/a/in")
+        ready = await running.until_ready("live/a/in")
+        ready_at_s = datetime.fromisoformat(ready["readyTime"]).timestamp()
         described = await player.play("live/a/in")
         publisher.media(VIDEO, 960, tag(picture(1)))
         publisher.media(AUDIO, 980, b"\xaf\x01\x02\x02")
@@ -94,6 +96,8 @@ async def test_a_player_gets_clocks_and_parameters_before_its_first_packets(
     assert first.payload == b"\x78" + struct.pack(">H", len(SPS)) + SPS + b"\x00\x04" + PPS
     assert [packet.marker for _, packet in rtp] == [True, False, False, False, True]
     assert {packet.timestamp for _, packet in rtp[1:]} == {first.timestamp}
+    # What the player has missed is known: the stream's first timestamp is when it became ready.
+    assert reports[3].at_s == pytest.approx(ready_at_s + (980 - 960) / 1000, abs=1e-4)
     # The picture is shown 60 ms after the sound is heard, by the clocks that were told.
     heard_at_s = reports[3].at_s + (heard.timestamp - reports[3].timestamp) / 48_000
     shown_at_s = reports[1].at_s + (first.timestamp - reports[1].timestamp) / 90_000

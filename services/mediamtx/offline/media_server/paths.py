@@ -102,10 +102,12 @@ class Publication:
         return said if isinstance(said, str) else ""
 
     def sent_at_s(self, timestamp_ms: int) -> float:
-        """Return the time (Unix) that a timestamp stands for, counted from the first media's."""
-        if self._zero_at_s is None:
-            self._zero_at_s = time.time() - timestamp_ms / 1000
-        return self._zero_at_s + timestamp_ms / 1000
+        """Return the time (Unix) that a timestamp stands for: the first one for when it was ready.
+
+        A reader that compares it with the time of readiness, which the Control API tells, learns
+        exactly how much of the stream it has missed.
+        """
+        return self._fix_zero(timestamp_ms) + timestamp_ms / 1000
 
     def push_metadata(self, tag: MediaTag, properties: Mapping[str, Value]) -> None:
         """Take the publisher's ``onMetaData``: recorded, kept for readers that come later."""
@@ -124,7 +126,7 @@ class Publication:
             self._headers[tag.type] = tag
         elif self._first_media_s is None:
             self._first_media_s = time.monotonic()
-            self._zero_at_s = time.time() - tag.timestamp_ms / 1000
+            self._fix_zero(tag.timestamp_ms)
         if self.ready_at is None:
             self._become_ready()
         for reader, waits in list(self._readers.items()):
@@ -154,6 +156,12 @@ class Publication:
         readers, self._readers = tuple(self._readers), {}
         for reader in readers:
             reader.on_end()
+
+    def _fix_zero(self, timestamp_ms: int) -> float:
+        if self._zero_at_s is None:
+            began_at_s = time.time() if self.ready_at is None else self.ready_at.timestamp()
+            self._zero_at_s = began_at_s - timestamp_ms / 1000
+        return self._zero_at_s
 
     def _become_ready(self) -> None:
         wanted = declared_types(self._properties) or {TagType.VIDEO, TagType.AUDIO}
