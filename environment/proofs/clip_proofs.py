@@ -72,11 +72,12 @@ def prove_lasts(run: PipelineRun, tolerance_ms: float) -> dict[str, float]:
     return lengths_s
 
 
-def prove_cut(run: PipelineRun, count: int) -> None:
+def prove_cut(run: PipelineRun, count: int, *, zero_within_s: float = 0.0) -> None:
     """That many fragments were cut, of the length and from the place that they should have.
 
     Each lasts six seconds, the last one what is left; a rest too short to be dubbed is none. Where
-    a fragment has sound, that is found in the source at its place.
+    a fragment has sound, that is found in the source at its place: all of them by one distance
+    from it, for a source whose zero is known no better, of ``zero_within_s`` at most.
     """
     source, zero_s = read_audio(run.source, _RATE_HZ), source_zero(run.source)
     # Pictures that are decoded before their time put all of the clip a little later.
@@ -89,16 +90,20 @@ def prove_cut(run: PipelineRun, count: int) -> None:
         match = find_near(samples, source.samples, _RATE_HZ, place_s, _SEARCHED_S)
         away_s = None if match is None else match.offset_s - place_s if match.found else _SEARCHED_S
         seen.append((fragment.sequence_number, examination.sound_s(fragment), away_s))
+    aways_s = [away_s for *_, away_s in seen if away_s is not None]
+    rest_within_s = REST_WITHIN_S + zero_within_s
     expect(
         len(wanted_s) == count == len(seen)
         and all(
-            number == place and abs(length_s - wanted_s[place]) <= REST_WITHIN_S
+            number == place and abs(length_s - wanted_s[place]) <= rest_within_s
             for place, (number, length_s, _away_s) in enumerate(seen)
         )
         and all(length_s == SEGMENT_S for _number, length_s, _away_s in seen[:-1])
-        and all(away_s is None or abs(away_s) <= PLACE_WITHIN_S for *_, away_s in seen),
+        and all(abs(away_s) <= max(PLACE_WITHIN_S, zero_within_s) for away_s in aways_s)
+        and max(aways_s, default=0.0) - min(aways_s, default=0.0) <= 2 * PLACE_WITHIN_S,
         expected=f"{count} fragments of {wanted_s} s, the sound of each within "
-        f"{1000 * PLACE_WITHIN_S:g} ms of its place in the source",
+        f"{1000 * PLACE_WITHIN_S:g} ms of its place in the source"
+        + (f", or all of them off by at most {1000 * zero_within_s:g} ms" if zero_within_s else ""),
         seen=[
             f"fragment {number}: {length_s:.3f} s, "
             + ("silent" if away_s is None else f"{1000 * away_s:+.1f} ms")
