@@ -39,7 +39,8 @@ class Start:
     the source's time of its zero (None for another source), the Unix time at which that arrived,
     the next segment's number, and the end of the last one. All are unset at first.
     What lies in ``spool_folder`` goes out first; without an ``input_url`` nothing else does.
-    With ``hold_output`` nothing goes out before ``Publish``.
+    With ``hold_output`` nothing goes out before ``Publish``. The output says that its sound is in
+    ``language``, where that is set.
     """
 
     input_url: str
@@ -54,6 +55,7 @@ class Start:
     from_s: float = 0.0
     spool_folder: str | None = None
     hold_output: bool = False
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,13 +178,17 @@ class OutputConnected:
 
 @dataclass(frozen=True)
 class Released:
-    """Worker: the first packet of a segment has gone out; ``skew_ms`` over 0 for late sound."""
+    """Worker: the first packet of a segment has gone out; ``skew_ms`` over 0 for late sound.
+
+    ``delay_s`` is how far the output is behind the input now.
+    """
 
     number: int
     at: float
     outcome: Literal["dubbed", "original"]
     output_start_s: float
     skew_ms: float | None
+    delay_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Recorder:
                 _begin(report, message)
             case SegmentCut():
                 _cut(report, message)
+                _list_unsent(report)
             case InputEnded():
                 report.state = "draining"
             case OutputConnected():
@@ -156,6 +157,11 @@ def _cut(report: StreamReport, cut: SegmentCut) -> None:
         segment.reason = None if segment.reason in ("kept", "lost") else segment.reason
 
 
+def _list_unsent(report: StreamReport) -> None:
+    if report.spool is not None and report.spool.error is None:
+        report.spool.segments = [s.number for s in report.segments if s.outcome == "pending"]
+
+
 def _segment(cut: SegmentCut) -> SegmentReport:
     return SegmentReport(
         restored=cut.restored,
@@ -174,3 +180,6 @@ def _release(report: StreamReport, released: Released) -> None:
         segment.outcome = released.outcome
         segment.output_start_s = released.output_start_s
         segment.skew_ms = released.skew_ms
+    if report.output is not None and released.delay_s is not None:
+        report.output.delay_s = released.delay_s
+    _list_unsent(report)

@@ -99,6 +99,7 @@ class Pipeline:
             self,
             pacer or Pacer(),
             path_free=not start.hold_output,
+            language=start.language,
         )
 
     @property
@@ -356,6 +357,7 @@ class Pipeline:
                 outcome="original" if result is None else result.outcome,
                 output_start_s=output_start_s,
                 skew_ms=skew_ms,
+                delay_s=self._delay_s(),
             )
         )
 
