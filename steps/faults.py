@@ -5,6 +5,8 @@ Containers go by their plain names: `e2e-mediamtx`, `e2e-media-service`, `sts-se
 
 from __future__ import annotations
 
+import time
+
 from environment.faults.disk import full_disk
 from environment.faults.link import linked_through_proxy
 from environment.faults.link_program import Shape
@@ -58,8 +60,9 @@ def has_small_disk(context: Context, container: str, size: int, folder: str) -> 
 @when("`{container}` gets {outage}")
 def gets_broken(context: Context, container: str, outage: str) -> None:
     """Have the container stopped, killed, paused, cut off (from the network), or restarted."""
-    target = container_named(context.session.stack(), container)
-    context.run.faults.inflict(f"{container} is {outage}", outage_named(outage)(target))
+    run, target = context.run, container_named(context.session.stack(), container)
+    run.notes["broken"], run.notes["at"] = time.monotonic(), time.time()
+    run.faults.inflict(f"{container} is {outage}", outage_named(outage)(target))
 
 
 @when("`{container}` comes back")

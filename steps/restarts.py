@@ -6,8 +6,6 @@ The stream is dubbed from its first segment on when that happens; it is followed
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from environment.expectations import expect
 from environment.proofs.aftermath import Aftermath, end_stream
@@ -24,8 +22,7 @@ from environment.proofs.restart_proofs import (
     prove_same_stream,
 )
 from environment.proofs.source_proofs import prove_answered, prove_source_gone
-from environment.runs.bad_data import cut_clip
-from environment.runs.live_stream import is_dubbed, put_on_the_air
+from environment.runs.live_stream import is_dubbed, put_on_the_air, put_rest_on_the_air
 from environment.runs.stream_reports import wait_for_state
 from environment.stack.blueprint import RTMP_PORT
 from environment.vocabulary import Context, given, then, when
@@ -35,8 +32,6 @@ STREAM = "live/test/in"
 SEGMENT_WITHIN_S = 60.0
 # Where the clip goes on behind a break: no picture comes twice.
 REST_FROM_S = 60.0
-REST_S = 120.0
-ACTIVE_WITHIN_S = 10.0
 
 
 @given("media-service container restarted during processing")
@@ -91,12 +86,8 @@ def media_server_restarted(context: Context) -> None:
 @when("input stream restored")
 def input_restored(context: Context) -> None:
     """Publish the rest of the clip at the same path; see how long it was gone."""
-    run, stream = context.run, context.run.notes["stream"]
-    folder = Path(run.cleanup.enter_context(TemporaryDirectory(prefix="rest-")))
-    clip = context.session.clip(CLIP)
-    rest = cut_clip(clip, REST_S, folder / CLIP, start_s=REST_FROM_S)
-    stream.publication = run.publish(rest, STREAM)
-    stream.publication.wait_active(context.session.settings.timeout(ACTIVE_WITHIN_S))
+    run = context.run
+    put_rest_on_the_air(run, run.notes["stream"], context.session.clip(CLIP), REST_FROM_S)
     run.notes["away"] = time.monotonic() - run.notes["broken"]
 
 

@@ -50,6 +50,15 @@ class Aftermath:
         known = sorted(self.report["segments"], key=lambda segment: int(segment["number"]))
         return [segment for segment in known if segment["reason"] != "tail"]
 
+    @property
+    def seen_dubs(self) -> frozenset[int]:
+        """The numbers of the segments whose dub was seen on the wire."""
+        return frozenset(
+            number
+            for number, fragment in self.fragments.items()
+            if fragment.dubbed_audio is not None
+        )
+
     @cached_property
     def source(self) -> Take:
         """All that was published."""

@@ -90,6 +90,18 @@ def prove_clock_goes_on(aftermath: Aftermath, away_s: float) -> None:
     )
 
 
+def prove_pieces(aftermath: Aftermath, count: int) -> None:
+    """The output was published that many times, and its timestamps only grow each time."""
+    pieces = aftermath.output.pieces
+    expect(
+        len(pieces) == count and all(piece.monotonic for piece in pieces),
+        expected=f"{count} publications of the output, with timestamps that only grow",
+        seen=[str(piece) for piece in pieces],
+        evidence=aftermath.folder,
+        hint="media-service's log: output_connected, and why it was connected anew.",
+    )
+
+
 def prove_gap_reported(aftermath: Aftermath, said: Mapping[str, Any]) -> None:
     """The gap that the report tells is the one between the recordings."""
     gaps, told = aftermath.output.gaps_s, said.get("output_gap_s")

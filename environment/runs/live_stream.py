@@ -6,21 +6,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import requests
 
 from environment.errors import HarnessError
+from environment.runs.bad_data import cut_clip
 from environment.runs.output_watch import OutputWatch
-from environment.runs.publisher import Publication
+from environment.runs.publisher import Publication, publish
 from environment.runs.run import longest_standstill_s
 from environment.runs.stream_log import StreamLog
 from environment.waiting import NotYet, wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from environment.scenario import ScenarioRun
     from environment.session import Session
     from environment.stack.topology import Topology
@@ -31,6 +32,7 @@ Report = dict[str, Any]
 POLL_S: Final = 0.2
 FIRST_WITHIN_S: Final = 60.0
 """A segment of six seconds, 30 s for its dub, and as much again for a slow machine."""
+REST_S: Final = 120.0
 _TIMEOUT_S: Final = 2.0
 _ENDED: Final = frozenset({"finished", "failed"})
 _MAX_CHANGES: Final = 1000
@@ -184,6 +186,19 @@ def put_on_the_air(run: ScenarioRun, clip: Path, said: str) -> LiveStream:
     stream = run.cleanup.enter_context(LiveStream(run.session, run.publish(clip, said)))
     stream.wait_segments("on the air", 1, is_dubbed, timeout_s=FIRST_WITHIN_S)
     return stream
+
+
+def put_rest_on_the_air(run: ScenarioRun, stream: LiveStream, clip: Path, from_s: float) -> None:
+    """Publish ``clip`` from there on at the stream's path, in place of a publication that is over.
+
+    Returns once the media server has it. No picture comes twice where ``from_s`` is late enough.
+    """
+    folder = Path(run.cleanup.enter_context(TemporaryDirectory(prefix="rest-")))
+    rest = cut_clip(clip, REST_S, folder / clip.name, start_s=from_s)
+    publication = publish(run.session.stack(), rest, stream.path_in, on_event=run.session.log_event)
+    run.cleanup.callback(publication.stop)
+    stream.publication = publication
+    publication.wait_active(run.session.settings.timeout(FIRST_WITHIN_S))
 
 
 def is_dubbed(segment: Report) -> bool:

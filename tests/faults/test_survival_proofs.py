@@ -99,7 +99,8 @@ def aftermath(heard: Mapping[int, str | Fate], **outcomes: Any) -> Any:
         }
         for number, fate in fates.items()
     ]
-    return SimpleNamespace(fates=fates, segments=segments, folder=Path("kept"))
+    seen = frozenset(range(9))
+    return SimpleNamespace(fates=fates, segments=segments, folder=Path("kept"), seen_dubs=seen)
 
 
 def test_fates_as_they_should_be() -> None:
@@ -115,6 +116,7 @@ def test_fates_as_they_should_be() -> None:
         {0: "dubbed", 1: "absent"},
         {0: "dubbed", 1: "other"},
         {0: "dubbed", 1: Fate(1, "original", 6.0, 130.0, 0.99)},
+        {0: Fate(0, "dubbed", 0.0), 1: "original"},
         {0: Fate(0, "dubbed", 0.0, -121.0, 0.99), 1: "original"},
     ],
 )
