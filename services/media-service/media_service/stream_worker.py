@@ -207,6 +207,7 @@ class StreamWorker:
             from_s=self._report.end_s,
             spool_folder=None if self._spool is None else str(self._spool),
             hold_output=True,
+            language=settings.target_language,
         )
 
     async def _listen(self, worker: WorkerProcess, dubbing: SegmentDubbing) -> End:

@@ -84,8 +84,10 @@ class Egress:
         pacer: Pacer,
         *,
         path_free: bool = True,
+        language: str = "",
     ) -> None:
         self._url = url
+        self._language = language
         self._segments = segments
         self._video = video
         self._events = events
@@ -129,7 +131,7 @@ class Egress:
         if not self._path_free.wait(MAX_HELD_OUTPUT_S):
             raise StreamError("output_held", "the output path was never said to be free")
         try:
-            output = Output(self._url, self._head)
+            output = Output(self._url, self._head, self._language)
             with output.container:
                 muxer = output.begin(self.state)
                 start_s = seconds_of(self._first_sample(upcoming.segment))

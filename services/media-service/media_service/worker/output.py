@@ -35,9 +35,12 @@ class OutputState:
 
 
 class Output:
-    """The output before it is connected: its container and its two tracks."""
+    """The output before it is connected: its container and its two tracks.
 
-    def __init__(self, url: str, head: VideoHead) -> None:
+    ``language`` is what ``onMetaData`` says of the sound; FLV has no place for it at the track.
+    """
+
+    def __init__(self, url: str, head: VideoHead, language: str = "") -> None:
         self.container = av.open(
             url,
             "w",
@@ -49,6 +52,8 @@ class Output:
                 "max_interleave_delta": "1",
             },
         )
+        if language:
+            self.container.metadata["language"] = language
         with head.template() as template:
             self._video = self.container.add_stream_from_template(template)
             self._video.codec_context.bit_rate = head.bit_rate
