@@ -23,6 +23,9 @@ from tests.media_service.test_restoring import sound_times
 from tests.media_service.test_service import MediaServer, Service, feed, until
 
 
+pytestmark = pytest.mark.timeout(180)
+
+
 class Scene:
     """A media server, an STS, and a service that can be started again and again."""
 

@@ -23,6 +23,8 @@ from tests.media_service.fake_sts import FakeSts
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_LIMIT_S = 8.0
+PATIENCE_S = 45.0
+"""A service starts three processes, and machines may be busy."""
 
 
 def free_port() -> int:
@@ -90,7 +92,7 @@ class Service:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - what is watched has no event
             await asyncio.sleep(0.02)
 
