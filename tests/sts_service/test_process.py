@@ -30,7 +30,8 @@ MODULE = [sys.executable, "-m", "sts_service"]
 
 def environment(**changes: str) -> dict[str, str]:
     paths = os.pathsep.join((str(ROOT), str(ROOT / "services" / "sts-service")))
-    return {**os.environ, "PYTHONPATH": paths, "HOST": "127.0.0.1", "STS_WORKERS": "1", **changes}
+    ours = {"HOST": "127.0.0.1", "STS_PROFILE": "embedded", "STS_WORKERS": "1"}
+    return {**os.environ, "PYTHONPATH": paths, **ours, **changes}
 
 
 def free_port() -> int:
