@@ -8,7 +8,7 @@ import time
 from environment.chance import roll
 from environment.expectations import expect, fail
 from environment.proofs.evidence_proofs import prove_logs_kept
-from environment.proofs.nested_proofs import prove_healthy_first
+from environment.proofs.nested_proofs import prove_explained, prove_healthy_first
 from environment.runs.nested import NestedRun
 from environment.runs.program import Program
 from environment.runs.watching import watch
@@ -150,6 +150,12 @@ def run_has_failed(context: Context) -> None:
         hint="environment/hooks.py prints the summary, also when the run is interrupted.",
     )
     prove_logs_kept(evidence, context.session.stack().containers)
+
+
+@then("it has said what was expected, what was seen, and what to try")
+def run_has_explained(context: Context) -> None:
+    """Find all three, and the step, in the report of the scenario that failed on purpose."""
+    prove_explained(context.run.notes["nested"], "this scenario fails on purpose")
 
 
 @then("nothing of it is left: no container, no network, no volume")

@@ -15,6 +15,7 @@ from environment.runs.nested import NestedRun
 _SHOWN_CHARS: Final = 1500
 # What shows that a test had control: the stack was handed over, or something was published.
 _IN_CONTROL: Final = frozenset({"stack_started", "publish_started"})
+_LABELS: Final = ("step", "expected", "seen", "try", "evidence")
 _SERVICES: Final = ("e2e-media-service", "sts-service")
 
 
@@ -40,6 +41,18 @@ def prove_said(nested: NestedRun, cause: str, remedy: str) -> None:
         seen=said[-_SHOWN_CHARS:],
         evidence=nested.log_file,
         hint="environment/errors.py: an error is a cause with a remedy.",
+    )
+
+
+def prove_explained(nested: NestedRun, step: str) -> None:
+    """It printed of that step what was expected and seen, where the evidence is, what to try."""
+    labels = [line.split()[0] for line in _report(nested.output, step) if line[:1].strip()]
+    expect(
+        [label for label in labels if label in _LABELS] == list(_LABELS),
+        expected=f"of the step {step!r} in this order: {', '.join(_LABELS)} (FR-045)",
+        seen=labels or nested.output[-_SHOWN_CHARS:],
+        evidence=nested.log_file,
+        hint="environment/evidence/report.py: render_failure.",
     )
 
 
@@ -112,3 +125,13 @@ def prove_healthy_first(events: Sequence[LogLine]) -> None:
         seen=at,
         hint="environment/session.py: stack() returns once everything is healthy.",
     )
+
+
+def _report(output: str, step: str) -> list[str]:
+    """The lines of a scenario's failure report, from the failed step to the report's end."""
+    lines = output.splitlines()
+    begins = [n for n, line in enumerate(lines) if line.startswith("step ") and step in line]
+    if not begins:
+        return []
+    report = lines[begins[0] :]
+    return report[: report.index("---")] if "---" in report else report

@@ -22,6 +22,7 @@ from requests.exceptions import RequestException
 
 from environment.errors import HarnessError
 from environment.stack import strays
+from environment.stack.engine_calls import engine_called
 from environment.stack.ownership import RUN_LABEL, Owner
 from environment.waiting import NotYet, wait_for
 
@@ -220,11 +221,13 @@ class Guard:
         """Remove what is left, let the watchdog go, restore the signal handlers; once.
 
         Raises:
-            docker.errors.DockerException: the removal failed; the watchdog goes on trying.
+            docker.errors.APIError: the engine refuses; the watchdog goes on trying.
+            EngineUnavailable: it does not answer; likewise.
         """
         if self._watchdog is None:
             return
-        reap(self._client, self.owner)
+        with engine_called(self._client):
+            reap(self._client, self.owner)
         self._release_watchdog()
         atexit.unregister(self._at_exit)
         for number, handler in self._previous.items():

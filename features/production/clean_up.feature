@@ -5,11 +5,12 @@ Feature: A run takes everything away that it brought, however it ends
   and looks for what it leaves behind: containers, networks and volumes on the engine, processes and
   ports on the host.
 
-  @p1 @fr-003 @fr-010 @fr-020 @fr-022 @fr-042 @sc-008
+  @p1 @fr-003 @fr-010 @fr-020 @fr-022 @fr-042 @fr-045 @sc-008
   Scenario: a run whose scenario fails
     Given another run of the suite has its containers up, in a scenario that fails
     When that run ends by itself
     Then it has failed, and said where the evidence lies
+    And it has said what was expected, what was seen, and what to try
     And nothing of it is left: no container, no network, no volume
 
   @p1 @fr-021 @fr-043

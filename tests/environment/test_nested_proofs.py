@@ -13,6 +13,7 @@ import pytest
 from environment.evidence.log_lines import LogLine
 from environment.expectations import ExpectationFailed
 from environment.proofs.nested_proofs import (
+    prove_explained,
     prove_failed,
     prove_first_alone_started,
     prove_healthy_first,
@@ -78,6 +79,31 @@ def test_cause_and_remedy_are_found_across_lines() -> None:
 def test_a_cause_without_its_remedy(output: str) -> None:
     with pytest.raises(ExpectationFailed, match="FR-045"):
         prove_said(nested(output=output), "is taken", "free it")
+
+
+REPORT = """\
+--- FAILED: a scenario
+step          Then this scenario fails on purpose
+              features/a.feature:3
+expected      a failure
+seen          this one
+try           none
+evidence      artifacts/x/
+---
+"""
+
+
+def test_a_failure_that_is_explained() -> None:
+    prove_explained(nested(output=f"before\n{REPORT}behind"), "fails on purpose")
+
+
+@pytest.mark.parametrize("label", ["step", "expected", "seen", "try", "evidence"])
+def test_a_failure_that_leaves_something_open(label: str) -> None:
+    kept = [line for line in REPORT.splitlines() if not line.startswith(label)]
+    with pytest.raises(ExpectationFailed, match="FR-045"):
+        prove_explained(nested(output="\n".join(kept)), "fails on purpose")
+    with pytest.raises(ExpectationFailed, match="FR-045"):
+        prove_explained(nested(output=REPORT), "another step")
 
 
 def test_skipped_with_all_of_its_reason() -> None:
