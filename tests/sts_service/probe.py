@@ -49,7 +49,11 @@ class Probe:
 
     async def connect(self, *, namespace: str = "/") -> "Probe":
         await self.client.connect(
-            self._url, namespaces=[namespace], transports=["websocket"], auth=self._auth
+            self._url,
+            namespaces=[namespace],
+            transports=["websocket"],
+            auth=self._auth,
+            wait_timeout=PATIENCE_S,
         )
         return self
 
