@@ -96,6 +96,7 @@ def connection_refusal(
                 auth={"token": token} if token else None,
                 namespaces=[namespace],
                 transports=["websocket"],
+                wait_timeout=_CONNECT_S / 2,
             )
         except Rejected:
             return said[0] if said and isinstance(said[0], dict) else {"message": str(said)}

@@ -56,6 +56,7 @@ class WireClient:
                     auth=self._auth,
                     transports=["websocket"],
                     socketio_path=self._path,
+                    wait_timeout=CALL_TIMEOUT_S / 2,
                 )
             )
         except BaseException:

@@ -26,6 +26,6 @@ def metric(service: Service, name: str, **labels: str) -> float:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the service's gauges send no events
             await asyncio.sleep(0.01)
