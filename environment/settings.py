@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     )
     sts_api_key: str = Field("", description="shared secret of the two services; empty: none")
     segment_dir: str = Field(
-        "/data/segments", pattern="^/", description="where segments will be kept; no effect yet"
+        "/data/segments", pattern="^/", description="where what is in flight is kept"
     )
     metrics_enabled: bool = Field(True, description="media-service serves /metrics")
     segment_duration_s: float = Field(6.0, ge=1, le=54, description="length of a segment")
@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         "passthrough", description="what happens to streams once STS is given up"
     )
     stream_resume_s: float = Field(
-        10.0, ge=0, description="how long a stream may be away and go on; no effect yet"
+        10.0, ge=0, description="how long a source may be away and be the same stream after"
     )
     ingest_protocol: Literal["rtmp", "rtsp"] = Field("rtmp", description="how streams are read")
     source_language: str = Field(
