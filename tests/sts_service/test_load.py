@@ -21,7 +21,7 @@ from tests.sts_service.probe import Probe, fragment, init
 from tests.sts_service.served import SETTINGS, Connect, metric, until
 from tests.sts_service.sounds import level
 
-ACK_LIMIT_S = 0.05
+ACK_LIMIT_S = 0.5
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -96,7 +96,7 @@ async def test_fragments_are_acknowledged_while_all_workers_are_busy(
             asked += 1
             await probe.expect(FragmentAck, asked, where=lambda ack: ack.status == "queued")
             took_s.append(time.monotonic() - began_at)
-    # The figure itself is the bench's to hold: here the machine may be busy with other things.
+    # `make bench` holds the real bound, 50 ms: here the machine may be busy with other things.
     assert sorted(took_s)[len(took_s) // 2] < ACK_LIMIT_S
 
 
