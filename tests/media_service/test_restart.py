@@ -22,7 +22,6 @@ from tests.media_service.fake_sts import FakeSts
 from tests.media_service.test_restoring import sound_times
 from tests.media_service.test_service import MediaServer, Service, feed, until
 
-
 pytestmark = pytest.mark.timeout(180)
 
 

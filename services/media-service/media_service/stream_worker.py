@@ -126,7 +126,7 @@ class StreamWorker:
                 self._report.worker.exit_code = exit_code
         self._log.info("worker_exited", pid=worker.pid, exit_code=exit_code)
         if end.reason == "worker_died":
-            end = _cause_of_death(exit_code, memory_kills() - kills)
+            end = cause_of_death(exit_code, memory_kills() - kills)
             self._log.error(end.reason, pid=worker.pid, exit_code=exit_code, error=end.message)
         return End(end.ok, end.reason, end.message, end.retryable, dubbing.released > 0)
 
@@ -300,12 +300,14 @@ class StreamWorker:
         )
 
 
-def _cause_of_death(exit_code: int, memory_kills_since: int) -> End:
+def cause_of_death(exit_code: int, memory_kills_since: int) -> End:
+    """Return how a worker ended that has not said so itself."""
     if exit_code == -signal.SIGKILL and memory_kills_since:
         message = "the kernel ended the worker process: the container's memory ran out"
         return End(False, "out_of_memory", message, retryable=True)
     if exit_code < 0:
-        name = signal.Signals(-exit_code).name
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-exit_code, f"signal {-exit_code}")
         message = f"the worker process was ended by {name}"
         return End(False, "worker_killed", message, retryable=True)
     message = f"the worker process died, exit code {exit_code}"
