@@ -227,6 +227,41 @@ def test_a_source_that_comes_back_in_time_goes_on_in_the_same_output(
     assert isinstance(told[-1], Finished)
 
 
+def test_a_source_that_does_not_come_back_has_ended(
+    clip: Path, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_service.worker.source.RETRY_S", 0.0)
+    told: list[Report] = []
+    gone = Read(str(tmp_path / "gone.flv"), time.monotonic())
+    ends: list[InputEnded] = []
+    held = threading.Event()
+
+    def tell(report: Report) -> None:
+        told.append(report)
+        if isinstance(report, InputEnded):
+            ends.append(report)
+            if len(ends) == 1:
+                threading.Timer(0.1, lambda: pipeline.read(gone)).start()
+            else:
+                held.set()
+        elif isinstance(report, SegmentCut) and not report.tail:
+            pipeline.resolve(original_of(report))
+
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        assert held.wait(10)
+        clock.sleep(seconds)
+
+    start = Start(str(clip), str(tmp_path / "out.flv"), 1.0, 5.0, time.monotonic())
+    pipeline = Pipeline(start, tell, Pacer(sleep, lambda: clock.now_s))
+    pipeline.begin()
+    assert pipeline.done.wait(20), told
+    assert [end.reason for end in ends] == ["end_of_stream", "input_unreadable"]
+    assert isinstance(told[-1], Finished)
+    assert [r.number for r in of(told, Released)] == [0, 1, 2, 3]
+
+
 def test_a_source_with_other_pictures_is_left_to_the_next_worker(
     clip: Path, tmp_path: Path, folder: Path
 ) -> None:
@@ -238,6 +273,8 @@ def test_a_source_with_other_pictures_is_left_to_the_next_worker(
     failed = told[-1]
     assert isinstance(failed, Failed)
     assert (failed.reason, failed.retryable) == ("source_changed", True)
+    # Another worker may: this one has its output open already.
+    assert of(told, InputEnded)[-1] == InputEnded("source_changed", retryable=False)
 
 
 def test_a_spool_that_cannot_be_read_costs_what_is_in_it(clip: Path, tmp_path: Path) -> None:

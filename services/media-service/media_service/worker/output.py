@@ -148,10 +148,10 @@ class AudioEncoder:
             pts += AAC_FRAME_SAMPLES
 
     def skip_to(self, position_samples: int) -> Iterator[tuple[Packet[AudioStream], float]]:
-        """Go on at a later sample, or begin there; yield what was waiting, padded to a frame."""
-        if self._remainder:
-            missing = AAC_FRAME_SAMPLES * BYTES_PER_FRAME - len(self._remainder)
-            yield from self.encode(bytes(missing))
+        """Go on at a later sample; yield what was waiting, padded to a frame."""
+        gap = (position_samples - (self.position_samples or 0)) * BYTES_PER_FRAME
+        missing = -len(self._remainder) % (AAC_FRAME_SAMPLES * BYTES_PER_FRAME)
+        yield from self.encode(bytes(min(missing, gap)))
         self.position_samples = position_samples
 
     def finish(self) -> Iterator[tuple[Packet[AudioStream], float]]:

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 NO_INPUT = "no_input"
 """Why nothing was read: what is on disk goes out, and no more."""
+SOURCE_CHANGED = "source_changed"
+"""Why a reading ended that only another worker can take up."""
 TICK_S = 0.001
 """What one picture's time differs from the next at least, in RTMP."""
 STOP_RESULT_S = 2.5
@@ -81,6 +83,7 @@ class Pipeline:
         self._input_ended = threading.Event()
         self._input_error: StreamError | None = None
         self._stopping = False
+        self._has_begun = False
         self.done = threading.Event()
         self.exit_code = 1
         self._standing = _standing_of(start)
@@ -229,7 +232,9 @@ class Pipeline:
         with self._ending:
             if self._input_ended.is_set():
                 return
-            self._input_error = error
+            found_nothing = error is not None and error.reason in NOTHING_TO_READ
+            # A source that does not come back has ended, and what was read of it is whole.
+            self._input_error = None if found_nothing and self._has_begun else error
             self._input_ended.set()
             self._tell(InputEnded(reason, retryable=error is None or _worth_another(error)))
         self._video.close()
@@ -260,7 +265,7 @@ class Pipeline:
         head = VideoHead.of(source.video, width=description.width, height=description.height)
         if not self._egress.prepare(head):
             raise StreamError(
-                "source_changed",
+                SOURCE_CHANGED,
                 "the source's pictures are of another kind than before",
                 retryable=True,
             )
@@ -271,6 +276,7 @@ class Pipeline:
     def began(self, origin: Origin, *, zero_arrived_at: float) -> None:
         """Pass on where the timeline starts, or goes on."""
         self._zero_arrived_at = zero_arrived_at
+        self._has_begun = True
         zero_at = time.time() - (time.monotonic() - zero_arrived_at)
         self._standing = Continuation(origin.zero_s, zero_at, origin.number, origin.start_s)
         self._tell(
@@ -377,4 +383,6 @@ def _standing_of(start: Start) -> Continuation | None:
 
 
 def _worth_another(error: StreamError) -> bool:
+    if error.reason == SOURCE_CHANGED:
+        return False
     return error.retryable or error.reason in NOTHING_TO_READ

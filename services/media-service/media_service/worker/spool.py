@@ -52,6 +52,7 @@ class Spool:
         self._open: dict[str, int] = {}
         self._position: int | None = None
         self._notes_position = folder is not None
+        self._noting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
@@ -95,10 +96,8 @@ class Spool:
         if self._folder is None or not self._notes_position:
             return
         try:
-            if self._position is None:
-                path = self._folder / POSITION
-                self._position = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-            os.pwrite(self._position, position.encode(), 0)
+            with self._noting:
+                self._note(self._folder / POSITION, position)
         except OSError as error:
             # Tried with every packet, it would fail with every packet.
             self._notes_position = False
@@ -113,6 +112,18 @@ class Spool:
         if self._thread is not None:
             self._work.put(None)
             self._thread.join(CLOSE_TIMEOUT_S)
+        with self._noting:
+            self._notes_position = False
+            if self._position is not None:
+                os.close(self._position)
+                self._position = None
+
+    def _note(self, path: Path, position: Position) -> None:
+        if not self._notes_position:
+            return
+        if self._position is None:
+            self._position = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        os.pwrite(self._position, position.encode(), 0)
 
     def _later(self, number: int | None, size: int, work: Callable[[Path], None]) -> None:
         folder = self._folder
