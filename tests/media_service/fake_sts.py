@@ -86,7 +86,7 @@ class FakeSts:
 
     async def wait_for(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """Return the payloads of an event once there are ``count`` of them."""
-        async with asyncio.timeout(5), self.changed:
+        async with asyncio.timeout(20), self.changed:
             await self.changed.wait_for(lambda: len(self.of(event)) >= count)
         return self.of(event)
 

