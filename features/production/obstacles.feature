@@ -15,25 +15,25 @@ Feature: What keeps the suite from working is said in one message, with a remedy
 
     Examples: found before anything was started
       | obstacle                                    | limit | cause                                           | remedy              |
-      | no engine answers                           | 15    | No Docker engine answers at DOCKER_HOST=        | start that engine   |
-      | the image of its media server cannot be had | 25    | cannot be pulled                                | mediamtx-offline    |
-      | one of its settings makes no sense          | 15    | STS_PORT='many' is not valid                    | make config         |
-      | its network is no bridge                    | 15    | The network host is there, made by somebody else, but it is no bridge | E2E_NETWORK_NAME |
-      | its network knows no names                  | 15    | containers have no names                        | E2E_NETWORK_NAME    |
-      | its network belongs to this run             | 15    | belongs to the run                              | wait for its end    |
+      | no engine answers                           | 20    | No Docker engine answers at DOCKER_HOST=        | start that engine   |
+      | the image of its media server cannot be had | 30    | cannot be pulled                                | mediamtx-offline    |
+      | one of its settings makes no sense          | 20    | STS_PORT='many' is not valid                    | make config         |
+      | its network is no bridge                    | 20    | The network host is there, made by somebody else, but it is no bridge | E2E_NETWORK_NAME |
+      | its network knows no names                  | 20    | containers have no names                        | E2E_NETWORK_NAME    |
+      | its network belongs to this run             | 20    | belongs to the run                              | wait for its end    |
 
     Examples: found when a container is made or started
       | obstacle                                    | limit | cause                                           | remedy              |
-      | a container's name is taken                 | 20    | The container name sts-service-nested-          | set E2E_RUN_ID      |
-      | a host port is held by a process            | 20    | is taken by the process                         | MEDIA_SERVICE_PORT  |
-      | a host port is held by a container          | 20    | is taken by the container e2e-mediamtx          | E2E_DYNAMIC_PORTS=1 |
+      | a container's name is taken                 | 30    | The container name sts-service-nested-          | set E2E_RUN_ID      |
+      | a host port is held by a process            | 30    | is taken by the process                         | MEDIA_SERVICE_PORT  |
+      | a host port is held by a container          | 30    | is taken by the container e2e-mediamtx          | E2E_DYNAMIC_PORTS=1 |
 
   # Tests must not begin before everything is healthy: here that never happens.
   @fr-020 @fr-021 @fr-022 @fr-042 @fr-045 @sc-008
   Scenario: a service that never gets healthy
     Given another run of the suite is started, though its sts-service has no model
     When that run ends by itself
-    Then it has failed within 40 seconds of its start
+    Then it has failed within 45 seconds of its start
     And it says `/nowhere/model.pt` and tells to try `run.log`
     And no test of it got control, and the log of every container that was started is kept
     And nothing of it is left: no container, no network, no volume
