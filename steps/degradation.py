@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from environment.bring_up import DUAL_TAG
 from environment.expectations import expect
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.degradation_proofs import (
@@ -25,6 +26,7 @@ from environment.waiting import wait_for
 MUTE_CLIP = "no-audio.mp4"
 STREAM = "live/test/in"
 NESTED = "degraded.feature"
+DUAL_NESTED = "dual_degraded.feature"
 # Nested runs need no real waits: what they are about is what the suite makes of it.
 IN_A_HURRY = {
     "STS_PROFILE": "embedded",
@@ -119,7 +121,7 @@ def mute_published(context: Context) -> None:
 def logs_error_and_exits(context: Context, text: str) -> None:
     """Find the error in the log and the report; the worker gone, with an error; the rest well."""
     notes = context.run.notes
-    report = notes["stream"].report
+    report = notes["stream"].wait_ended(timeout_s=SEGMENT_WITHIN_S)
     prove_failed_alone(context.session.stack(), report, text, since=notes["since"])
 
 
@@ -128,7 +130,8 @@ def logs_error_and_exits(context: Context, text: str) -> None:
 def another_run_sees(context: Context, tag: str) -> None:
     """Start a run of the scenario of that tag in fixtures/nested, and wait for its end."""
     log = context.run.artifacts / "nested.log"
-    run = NestedRun(NESTED, tag, log, variables=IN_A_HURRY)
+    feature = DUAL_NESTED if DUAL_TAG in context.scenario.effective_tags else NESTED
+    run = NestedRun(feature, tag, log, variables=IN_A_HURRY)
     context.run.notes["nested"] = nested = context.run.cleanup.enter_context(run)
     timeout_s = context.session.settings.timeout(180)
     context.run.notes["status"] = nested.wait_ended(timeout_s=timeout_s)

@@ -50,7 +50,7 @@ def container_restarts(context: Context) -> None:
     notes, service = context.run.notes, context.session.stack().media_service
     service.wait_healthy()
     service.wait_ready()
-    notes["away"] = time.monotonic() - notes["broken"]
+    notes["away"], notes["back"] = time.monotonic() - notes["broken"], time.time()
     prove_started_anew(notes["before"], service.inspect()["State"], 0)
 
 
@@ -61,7 +61,7 @@ def resumes_from_checkpoint(context: Context) -> None:
     The same stream, its numbers and its clock go on; what is missing is what nobody could read.
     """
     notes = context.run.notes
-    _wait_dubbed_since(context, notes["at"])
+    _wait_dubbed_since(context, notes["back"])
     aftermath = _ended(context)
     prove_same_stream(aftermath, notes["stream"].reports, notes["stream id"])
     said = prove_interrupted_once(aftermath, ["service_restarted"])

@@ -11,7 +11,7 @@ from typing import Final
 import requests
 from rich.console import Console
 
-from environment.bench import images, pipeline, speech, wire
+from environment.bench import images, pipeline, speech, survival, wire
 from environment.bench.rows import table_of, write
 from environment.console import Progress
 from environment.errors import HarnessError
@@ -60,6 +60,7 @@ def _measure_profile(settings: Settings) -> bool:
             *pipeline.measure(session),
             *speech.measure(session),
             *wire.measure(session),
+            *survival.measure(session),
             *images.measure(session),
         )
         path = session.artifacts / "bench.json"
