@@ -78,7 +78,12 @@ async def client(
     link: Link, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[StsClient]:
     monkeypatch.setattr("media_service.sts_client.STABLE_S", 0.0)
-    settings = Settings(sts_service_url=f"http://127.0.0.1:{link.port}", sts_reconnect_base_s=0.1)
+    settings = Settings(
+        sts_service_url=f"http://127.0.0.1:{link.port}",
+        sts_reconnect_base_s=0.1,
+        # A storm makes many late; here each is tried all the same.
+        sts_circuit_timeouts=100,
+    )
     connected = StsClient(settings, metrics)
     running = asyncio.create_task(connected.run())
     await until(lambda: connected.connected)
