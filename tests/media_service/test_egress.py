@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from av.video.stream import VideoStream
 from media_service.audio_format import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from media_service.protocol import Result
 from media_service.worker import egress as egress_module
-from media_service.worker.egress import Egress
+from media_service.worker.egress import Egress, _HeldPicture
 from media_service.worker.output import OUTPUT_OFFSET_S
 from media_service.worker.pacer import Pacer, Stall
 from media_service.worker.segmenter import Segment
@@ -98,7 +99,7 @@ def test_the_output_begins_with_the_first_picture_however_late(clip: Path, tmp_p
         for packet in pictures(clip, 1.0):
             video.put(packet)
 
-    assert shown(output, "video")[:3] == pytest.approx([0.1, 0.6, 1.1], abs=0.01)
+    assert shown(output, "video")[:3] == pytest.approx([0.1, 0.55, 1.0], abs=0.01)
     assert shown(output, "audio")[0] == pytest.approx(OUTPUT_OFFSET_S, abs=0.03)
     assert len(heard.skews) == 1
     assert not heard.notes
@@ -125,3 +126,12 @@ def test_a_picture_is_not_waited_for_without_end(
 
     assert time.monotonic() - began_at < 5
     assert [event for event, _detail in heard.notes] == ["picture_absent"]
+
+
+@pytest.mark.parametrize("picture_s", [0.0, 0.04, 0.3, 0.7, 1.99, 2.0, 2.06, 2.2, 9.0])
+def test_the_first_picture_stands_for_half_a_second_at_most(picture_s: float) -> None:
+    held = _HeldPicture(0.0)
+    copies = list(held.times(picture_s, None, paced_to_s=0.0))
+    times = [*copies, picture_s]
+    assert times[0] <= 0.05
+    assert all(0 < after - before <= 0.5 for before, after in pairwise(times))

@@ -187,8 +187,8 @@ def test_a_missed_head_is_silent_and_shows_the_first_picture(tmp_path: Path) -> 
     assert began.missed_head_s == pytest.approx(1.2, abs=0.03)
     before, after = packets(source), packets(tmp_path / "out.flv")
     held = [pts for pts, _, h in after if h == before[0][2]]
-    assert held == pytest.approx([0.1, 0.6, 1.3], abs=0.002)
-    assert [h for *_, h in after[2:]] == [h for *_, h in before]
+    assert held == pytest.approx([0.1, 0.55, 1.0, 1.3], abs=0.002)
+    assert [h for *_, h in after[3:]] == [h for *_, h in before]
     assert all(one[1] < next_[1] for one, next_ in pairwise(after))
     heard = sound(tmp_path / "out.flv")
     assert len(heard) / RATE == pytest.approx(3.2, abs=0.05)
