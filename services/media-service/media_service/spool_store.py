@@ -20,10 +20,15 @@ _log = get_logger()
 
 @dataclass(frozen=True)
 class LeftStream:
-    """A stream that an earlier process has left, and when it last did something for it."""
+    """A stream that an earlier process has left, and when its output last got a packet."""
 
     checkpoint: Checkpoint
-    alive_at: float
+    sent_at: float | None
+
+    @property
+    def alive_at(self) -> float:
+        """The Unix time at which that process last did anything for the stream."""
+        return max(self.checkpoint.written_at, self.sent_at or 0.0)
 
 
 class SpoolStore:
@@ -80,8 +85,7 @@ class SpoolStore:
             self._put_aside(folder, str(error))
             return None
         position = folder / POSITION
-        sent_at = position.stat().st_mtime if position.exists() else 0.0
-        return LeftStream(checkpoint, max(checkpoint.written_at, sent_at))
+        return LeftStream(checkpoint, position.stat().st_mtime if position.exists() else None)
 
     def _put_aside(self, folder: Path, error: str) -> None:
         aside = self._root / f"{_ASIDE}{time.time():.3f}-{folder.name}"

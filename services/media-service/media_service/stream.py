@@ -88,6 +88,8 @@ class DubbedStream:
         if not checkpoint.goes_on:
             return
         self.report.state, self.report.finished_at, self.report.error = "waiting", None, None
+        if self.report.output is not None:
+            self.report.output.last_packet_at = left.sent_at or self.report.output.last_packet_at
         self._interrupted("service_restarted", left.alive_at)
         self._log.info(
             "checkpoint_taken_up",

@@ -39,10 +39,8 @@ RESERVE_S = 1.8
 varies, and a result that comes within this time never stalls the output."""
 MIN_LEAD_S = 0.2
 """The reserve where the first result took longer than that."""
-HOLD_INTERVAL_S = 0.45
+HOLD_INTERVAL_S = 0.5
 """How often the first picture is sent before its own time."""
-HOLD_LEAST_S = 0.05
-"""Nearer to its own time no copy is sent: so no picture stands for more than half a second."""
 PICTURE_WAIT_S = 0.5
 """A release is told with its first sound, or this much later where no picture is there yet."""
 MAX_PICTURE_WAIT_S = 12.0
@@ -138,7 +136,7 @@ class Egress:
                 muxer = output.begin(self.state)
                 start_s = seconds_of(self._first_sample(upcoming.segment))
                 self._held = _HeldPicture(start_s)
-                self._start_clock(upcoming, start_s)
+                self.pacer.start(start_s, lead_s=max(MIN_LEAD_S, _reserve_s(upcoming)))
                 self._events.output_connected(start_s)
                 self._send(upcoming, muxer)
                 # Closing talks to the server too, and must not take for ever.
@@ -152,10 +150,6 @@ class Egress:
     def _first_sample(self, segment: Segment) -> int:
         """Return the sample to begin with: the one after the last that was ever sent."""
         return max(segment.start_samples, self.position.sound_samples)
-
-    def _start_clock(self, upcoming: Upcoming, start_s: float) -> None:
-        waited_s = time.monotonic() - upcoming.cut_at
-        self.pacer.start(start_s, lead_s=max(MIN_LEAD_S, RESERVE_S - waited_s))
 
     def _send(self, upcoming: Upcoming | None, muxer: Muxer) -> None:
         encoder = AudioEncoder(muxer.audio)
@@ -181,7 +175,7 @@ class Egress:
             # Nobody could read what is missing here.
             for packet, position_s in encoder.skip_to(first_sample):
                 self._send_sound(packet, position_s, muxer)
-            self._start_clock(upcoming, start_s)
+            self.pacer.start(start_s, lead_s=_reserve_s(upcoming))
         elif (stall := self.pacer.resume(start_s, waited_s=upcoming.waited_s)) is not None:
             self._events.stalled(stall)
         drift_s = seconds_of(encoder.position_samples - first_sample)
@@ -257,11 +251,18 @@ class _HeldPicture:
     ) -> Iterator[float]:
         """Yield the times at which a copy goes out, to ``until_s`` or the picture's own time."""
         self._next_s = max(self._next_s, paced_to_s)
-        while self._next_s < decode_s - HOLD_LEAST_S:
+        while self._next_s < decode_s - HOLD_INTERVAL_S / 2:
             if until_s is not None and self._next_s > until_s:
                 return
             yield self._next_s
             self._next_s += HOLD_INTERVAL_S
+
+
+def _reserve_s(upcoming: Upcoming) -> float:
+    """Return what of the reserve is left; a restored segment is late already."""
+    if upcoming.restored:
+        return 0.0
+    return max(0.0, RESERVE_S - (time.monotonic() - upcoming.cut_at))
 
 
 def _whole_frames(samples: int) -> int:

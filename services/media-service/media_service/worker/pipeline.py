@@ -315,7 +315,7 @@ class Pipeline:
             number = max(self._standing.number, segment.number + 1)
             from_s = max(self._standing.from_s, end_s)
             self._standing = replace(self._standing, number=number, from_s=from_s)
-        self._segments.put(segment)
+        self._segments.put(segment, restored=restored)
         if result is not None:
             self._segments.resolve(result)
         self._tell(

@@ -85,13 +85,15 @@ class VideoQueue:
 class Upcoming:
     """The next segment, what is to go out for it, and the monotonic time of its cut.
 
-    ``waited_s`` says for how long it was not there when it was asked for.
+    ``waited_s`` says for how long it was not there when it was asked for. ``restored`` ones were
+    cut by an earlier worker.
     """
 
     segment: Segment
     result: Result | None
     cut_at: float
     waited_s: float
+    restored: bool = False
 
 
 class SegmentQueue:
@@ -102,7 +104,7 @@ class SegmentQueue:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._segments: deque[tuple[Segment, float]] = deque()
+        self._segments: deque[tuple[Segment, float, bool]] = deque()
         self._results: dict[int, Result] = {}
         self._next_number = 0
         self._closed = False
@@ -110,12 +112,12 @@ class SegmentQueue:
         self._hurry_until = math.inf
         self._changed = threading.Condition()
 
-    def put(self, segment: Segment) -> None:
-        """Append a segment that has just been cut."""
+    def put(self, segment: Segment, *, restored: bool = False) -> None:
+        """Append a segment that has just been cut, or restored: its time begins now."""
         with self._changed:
             if len(self._segments) >= MAX_SEGMENTS:
                 raise StreamError("segment_backlog_full", "too many segments wait for output")
-            self._segments.append((segment, time.monotonic()))
+            self._segments.append((segment, time.monotonic(), restored))
             self._changed.notify_all()
 
     def resolve(self, result: Result) -> bool:
@@ -154,7 +156,7 @@ class SegmentQueue:
             if not self._segments:
                 self._ended = True
                 return None
-            segment, cut_at = self._segments[0]
+            segment, cut_at, restored = self._segments[0]
             number = segment.number
             if not segment.tail:
                 self._await_result(number, cut_at + self._timeout_s)
@@ -165,6 +167,7 @@ class SegmentQueue:
                 self._results.pop(number, None),
                 cut_at,
                 waited_s=time.monotonic() - asked_at,
+                restored=restored,
             )
 
     def _await_result(self, number: int, deadline: float) -> None:
