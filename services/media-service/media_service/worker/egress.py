@@ -39,8 +39,10 @@ RESERVE_S = 1.8
 varies, and a result that comes within this time never stalls the output."""
 MIN_LEAD_S = 0.2
 """The reserve where the first result took longer than that."""
-HOLD_INTERVAL_S = 0.5
+HOLD_INTERVAL_S = 0.45
 """How often the first picture is sent before its own time."""
+HOLD_LEAST_S = 0.05
+"""Nearer to its own time no copy is sent: so no picture stands for more than half a second."""
 PICTURE_WAIT_S = 0.5
 """A release is told with its first sound, or this much later where no picture is there yet."""
 MAX_PICTURE_WAIT_S = 12.0
@@ -251,7 +253,7 @@ class _HeldPicture:
     ) -> Iterator[float]:
         """Yield the times at which a copy goes out, to ``until_s`` or the picture's own time."""
         self._next_s = max(self._next_s, paced_to_s)
-        while self._next_s < decode_s - HOLD_INTERVAL_S / 2:
+        while self._next_s < decode_s - HOLD_LEAST_S:
             if until_s is not None and self._next_s > until_s:
                 return
             yield self._next_s
