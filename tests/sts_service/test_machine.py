@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections import deque
+from collections import Counter, deque
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -116,6 +116,7 @@ class Conversation(RuleBasedStateMachine):
         self.learnt: list[int] = []
         self.next_number = 0
         self.paused = False
+        self.asked: Counter[UUID] = Counter()
 
     @initialize()
     def begin(self) -> None:
@@ -181,6 +182,13 @@ class Conversation(RuleBasedStateMachine):
         assert self.learnt == sorted(set(self.learnt))
 
     @invariant()
+    def nothing_is_answered_more_often_than_it_was_asked_for(self) -> None:
+        if self.probe is not None:
+            results = self.probe.of(FragmentProcessed)
+            answered = Counter(result.fragment_id for result in results)
+            assert answered <= self.asked
+
+    @invariant()
     def nothing_is_processed_twice(self) -> None:
         if hasattr(self, "workers"):
             assert len(self.workers.numbers) == len(set(self.workers.numbers))
@@ -199,7 +207,13 @@ class Conversation(RuleBasedStateMachine):
                 self.runner.run(self.service.stop())
         self.runner.close()
 
+    async def _say(self, data: FragmentData) -> None:
+        assert self.probe is not None
+        self.asked[data.fragment_id] += 1
+        await self.probe.say("fragment:data", data)
+
     async def _connected(self) -> Probe:
+        self.asked.clear()
         return await Probe(f"http://127.0.0.1:{self.service.port}").connect()
 
     async def _answer_to(self, fragment_id: UUID, said: int) -> Any:
@@ -233,7 +247,7 @@ class Conversation(RuleBasedStateMachine):
         data = fragment(number, struct.pack("<i", number) * 240)
         said = len(self.probe.heard)
         full = metric(self.service, "sts_queue_depth") == CAPACITY
-        await self.probe.say("fragment:data", data)
+        await self._say(data)
         answer = await self._answer_to(data.fragment_id, said)
         if self.paused:
             assert answer.code is ErrorCode.STREAM_PAUSED
@@ -259,7 +273,7 @@ class Conversation(RuleBasedStateMachine):
         numbers = sorted(self.accepted)
         data = self.accepted[numbers[which % len(numbers)]]
         said = len(self.probe.heard)
-        await self.probe.say("fragment:data", data)
+        await self._say(data)
         answer = await self._answer_to(data.fragment_id, said)
         if isinstance(answer, ErrorEvent):
             # Only what the client has said that it has, a good while ago, may be forgotten.
@@ -282,7 +296,7 @@ class Conversation(RuleBasedStateMachine):
         assert ready.next_sequence == max(self.accepted, default=-1) + 1
         for number, data in sorted(self.accepted.items()):
             if number not in self.learnt:
-                await self.probe.say("fragment:data", data)
+                await self._say(data)
 
     def _learn(self) -> None:
         if self.probe is None:

@@ -16,6 +16,7 @@ from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Choice, Selection
 from sts_service.job import Failure, FragmentJob, Outcome, TimeLimits
 from sts_service.pool import WorkerPool, WorkersState
+from sts_service.worker import NICENESS
 from tests.sts_service.fake_asr import DIE_LEVEL, HANG_LEVEL, MUTE_LEVEL
 from tests.sts_service.fake_workers import FAKES
 from tests.sts_service.sounds import RATE_HZ, level
@@ -63,6 +64,13 @@ async def until_usable(pool: WorkerPool) -> None:
 async def test_work_is_done_in_another_process(pool: WorkerPool) -> None:
     outcomes = await asyncio.gather(*(dub(pool, peak) for peak in (0.1, 0.2, 0.3)))
     assert [outcome.transcript for outcome in outcomes] == ["one", "two", "three"]
+
+
+async def test_workers_leave_the_processor_to_who_answers(pool: WorkerPool) -> None:
+    (process,) = multiprocessing.active_children()
+    assert process.pid is not None
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, ours + NICENESS)
 
 
 async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) -> None:

@@ -1,6 +1,7 @@
 """What runs inside a worker process: the engines, loaded once, and the work on a fragment."""
 
 import atexit
+import os
 
 import structlog
 
@@ -13,6 +14,10 @@ from sts_service.pipeline import advance
 _log = structlog.get_logger()
 
 
+NICENESS = 5
+"""Workers compute without a pause: whoever answers the clients goes first, on however few cores."""
+
+
 class _Loaded:
     """The process's engines, or why it has none."""
 
@@ -23,6 +28,7 @@ class _Loaded:
 
 def prepare(selection: Selection, log_level: str) -> None:
     """Load the engines; a failure is kept for ``report``, since nobody hears an initialiser."""
+    os.nice(NICENESS)
     configure_logging(log_level)
     try:
         engines = load(selection)
