@@ -7,7 +7,7 @@ import json
 import re
 import statistics
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +35,7 @@ __all__ = [
     "StreamTimeline",
     "VideoPacket",
     "keyframe_interval_s",
+    "parse_probe",
     "probe",
     "read_audio",
     "read_video_packets",
@@ -52,7 +53,10 @@ _SMALLEST_GAP_S = 0.005
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """One stream as ffprobe sees it; what a kind of stream has not, is None."""
+    """One stream as ffprobe sees it; what a kind of stream has not, is None.
+
+    ``language`` is what the stream says of itself, where its container has a place for it.
+    """
 
     kind: str
     codec: str
@@ -67,16 +71,21 @@ class StreamInfo:
     has_b_frames: int | None
     sample_rate_hz: int | None
     channels: int | None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What ffprobe says of a file or URL. Live streams have no duration."""
+    """What ffprobe says of a file or URL. Live streams have no duration.
+
+    ``language`` is what is said of the whole, as FLV and RTMP do.
+    """
 
     format_name: str
     start_s: float | None
     duration_s: float | None
     streams: tuple[StreamInfo, ...]
+    language: str | None = None
 
     @property
     def video(self) -> StreamInfo | None:
@@ -87,6 +96,11 @@ class MediaInfo:
     def audio(self) -> StreamInfo | None:
         """The first audio stream."""
         return next((stream for stream in self.streams if stream.kind == "audio"), None)
+
+    @property
+    def audio_language(self) -> str | None:
+        """The language of the sound: the audio stream's, else what is said of the whole."""
+        return (self.audio.language if self.audio else None) or self.language
 
 
 @dataclass(frozen=True)
@@ -144,16 +158,18 @@ def probe(path_or_url: Path | str, timeout_s: float = 15.0) -> MediaInfo:
     if done.returncode != 0:
         cause = done.stderr.decode(errors="replace").strip()
         raise MediaUnreadable(f"ffprobe cannot read {path_or_url}: {cause}")
-    return _parse_probe(json.loads(done.stdout))
+    return parse_probe(json.loads(done.stdout))
 
 
-def _parse_probe(answer: dict[str, Any]) -> MediaInfo:
+def parse_probe(answer: Mapping[str, Any]) -> MediaInfo:
+    """Read ffprobe's own account, with its format and its streams, as JSON has it."""
     container = answer.get("format", {})
     return MediaInfo(
         format_name=container.get("format_name", ""),
         start_s=_number(container, "start_time"),
         duration_s=_number(container, "duration"),
         streams=tuple(_parse_stream(stream) for stream in answer.get("streams", [])),
+        language=container.get("tags", {}).get("language"),
     )
 
 
@@ -173,6 +189,7 @@ def _parse_stream(stream: dict[str, Any]) -> StreamInfo:
         has_b_frames=stream.get("has_b_frames"),
         sample_rate_hz=None if rate_hz is None else int(rate_hz),
         channels=stream.get("channels"),
+        language=stream.get("tags", {}).get("language"),
     )
 
 
