@@ -46,6 +46,10 @@ class SamePortTwice(PortTaken):
     """Two published ports of one run have the same host port: a test that needs both is skipped."""
 
 
+class ProjectPortTaken(PortTaken):
+    """A host port of a compose project is taken: by specification 019 its tests are skipped."""
+
+
 class NameTaken(HarnessError):
     """A container, network or volume of that name belongs to someone who still needs it."""
 

@@ -254,7 +254,8 @@ class Session:
 
     def begin(self, name: str) -> ScenarioRun:
         """Begin a scenario; the one before it must have been finished."""
-        self.scenario = ScenarioRun(self, name, self.store.scenario_folder(name))
+        self.scenario = run = ScenarioRun(self, name, self.store.scenario_folder(name))
+        run.on_failure(lambda: self._save_project_logs(run.artifacts))
         self.log_event("scenario_started", scenario=name)
         return self.scenario
 
@@ -290,6 +291,10 @@ class Session:
                 if each is not None and each.scenario is not None:
                     # Only a scenario that was cut off is still open here.
                     each.scenario.finish(failed=True)
+
+    def _save_project_logs(self, folder: Path) -> None:
+        if isinstance(self.running_stack, ComposeStack):
+            self.running_stack.save_logs(folder)
 
     def _give_up(self, stack: Topology, error: Exception) -> None:
         folder = self.artifacts / f"given-up-{next(self._given_up)}"

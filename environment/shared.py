@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from environment.errors import HarnessError, SamePortTwice
+from environment.errors import HarnessError, PortTaken, ProjectPortTaken, SamePortTwice
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Shared(Generic[T]):
         self._asker = asker
         self._value: list[T] = []
         self._failure: tuple[str, str] | None = None
-        self._reason_to_skip: SamePortTwice | None = None
+        self._reason_to_skip: PortTaken | None = None
 
     @property
     def made(self) -> T | None:
@@ -50,7 +50,7 @@ class Shared(Generic[T]):
         if not self._value:
             try:
                 self._value.append(self._make())
-            except SamePortTwice as twice:
+            except (SamePortTwice, ProjectPortTaken) as twice:
                 self._reason_to_skip = twice
                 raise
             except Exception as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import behave
 from behave.runner import scoped_context_layer
 
-from environment.errors import SamePortTwice
+from environment.errors import ProjectPortTaken, SamePortTwice
 from environment.runs.publisher import ClipMissing
 
 if TYPE_CHECKING:
@@ -52,14 +52,15 @@ def then(sentence: str) -> Callable[[Step], Step]:
 def skipped_without_clip(scenario: Scenario) -> Iterator[None]:
     """Skip the scenario, and say why, where the specification wants no failure (edge cases).
 
-    That is where a clip is missing, and where two containers were given the same host port.
+    That is where a clip is missing, where two containers were given the same host port, and where
+    a compose project cannot have the one it was given.
     """
     try:
         yield
     except ClipMissing as missing:
         scenario.skip(f"FileNotFoundError: {missing}")
-    except SamePortTwice as twice:
-        scenario.skip(str(twice))
+    except (SamePortTwice, ProjectPortTaken) as taken:
+        scenario.skip(str(taken))
 
 
 def fixture(

@@ -44,6 +44,30 @@ def prove_two_projects(stack: ComposeStack) -> None:
     )
 
 
+def prove_project_started(stack: ComposeStack, key: str) -> None:
+    """Every container of that project runs, made by compose from its file; the other has none."""
+    own = {each.name: each.status for each in stack.of_project(key)}
+    others = {
+        each.name: each.status
+        for other in stack.projects
+        if other != key
+        for each in stack.of_project(other)
+    }
+    labels = [each.inspect()["Config"]["Labels"] for each in stack.of_project(key)]
+    project = stack.projects[key]
+    made_by = {
+        (each.get(PROJECT_LABEL), each.get(FILES_LABEL, "").split(",")[0]) for each in labels
+    }
+    expect(
+        set(own.values()) == {"running"}
+        and set(others.values()) == {"absent"}
+        and made_by == {(project.name, str(project.file))},
+        expected=f"only the containers of {project.name}, running, made from {project.file}",
+        seen=(own, others, made_by),
+        hint="`docker ps -a`, and what `docker-compose up` says.",
+    )
+
+
 def prove_running(stack: ComposeStack) -> None:
     """Every container of both projects runs."""
     statuses = {each.name: each.status for each in stack.containers.values()}

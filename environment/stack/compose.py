@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import docker
 
-from environment.errors import ContainerFailed, HarnessError
+from environment.errors import ContainerFailed, HarnessError, ProjectPortTaken
 from environment.provision.compose import Compose
 from environment.settings import Settings
 from environment.stack import addresses, blueprint
@@ -38,6 +39,15 @@ _OF_PROJECT: Final = {
     "sts": (blueprint.STS_SERVICE,),
 }
 """The containers of each project, by their plain names."""
+
+
+@dataclass(frozen=True)
+class ProjectContainer:
+    """A container of a compose project as the engine describes it; host ports by inner port."""
+
+    project: str
+    variables: Mapping[str, str]
+    published: Mapping[int, int]
 
 
 class ComposeStack:
@@ -129,7 +139,7 @@ class ComposeStack:
         What dead runs left is swept first.
 
         Raises:
-            HarnessError: `PortTaken`, `ComposeFailed`, `NotHealthy` or `WaitTimeout`, of the
+            HarnessError: `ProjectPortTaken`, `ComposeFailed`, `NotHealthy` or `WaitTimeout`, of the
                 project that failed first.
         """
         if self._started_in_s is not None:
@@ -157,8 +167,9 @@ class ComposeStack:
             if not is_port_conflict(error.refusal):
                 raise
             ports = [port for each in self.of_project(key) for port in each.spec.ports.values()]
-            raise port_taken(
-                self._client, project.name, ports, error.refusal, self.settings
+            taken = port_taken(self._client, project.name, ports, error.refusal, self.settings)
+            raise ProjectPortTaken(
+                taken.message, port=taken.port, holder=taken.holder, remedy=taken.remedy
             ) from error
         took_s = round(time.monotonic() - begun, 2)
         self._on_event("project_up", project=project.name, took_s=took_s)
@@ -172,12 +183,19 @@ class ComposeStack:
         for container in self.of_project(key):
             container.adopt(container.spec)
 
+    def tell(self, key: str, variables: Mapping[str, str]) -> None:
+        """Have these variables for one project from its next `up` on, over those of the settings.
+
+        `heal` forgets them.
+        """
+        self._changes[key] = {**self._changes.get(key, {}), **variables}
+
     def reconfigure(self, key: str, variables: Mapping[str, str], *, healthy: bool = True) -> None:
         """`up` of one project with other variables, as a user would; `heal` undoes it.
 
         The file is the same: compose recreates what the variables change.
         """
-        self._changes[key] = {**self._changes.get(key, {}), **variables}
+        self.tell(key, variables)
         self._on_event("project_reconfigured", project=self.projects[key].name, **variables)
         self.up(key, healthy=healthy)
 
@@ -209,13 +227,11 @@ class ComposeStack:
         self._started_in_s = None
         self._changes.clear()
         try:
-            for project in self.projects.values():
-                try:
-                    project.down()
-                except ComposeFailed as error:
-                    self._on_event("project_not_down", project=project.name, said=error.said[-500:])
-                else:
-                    self._on_event("project_down", project=project.name)
+            left = [project for project in self.projects.values() if not self._is_down(project)]
+            for project in left:
+                # A network that both had goes with the last that uses it.
+                if not self._is_down(project):
+                    self._on_event("project_not_down", project=project.name)
         finally:
             if self._reaps:
                 reap(self._client, self._owner)
@@ -238,6 +254,43 @@ class ComposeStack:
             reaps=False,
         )
 
+    @contextmanager
+    def echo_in_place_of_sts(self) -> Iterator[StsServiceContainer]:
+        """A container with the echo, of no project, on the port that the sts project has left.
+
+        Created, not started; it goes with the context.
+        """
+        settings = self.settings.model_copy(update={"sts_profile": "echo"})
+        spec = blueprint.sts_service(settings, self._images, self._owner)
+        inside, outside = spec.http_port, self._ports["STS_PORT"]
+        name = settings.named("e2e-echo-sts")
+        spec = replace(spec, name=name, aliases=("echo-sts",), ports={inside: outside})
+        echo = StsServiceContainer(
+            self._client, spec, self.network, settings, on_event=self._on_event
+        )
+        try:
+            echo.create()
+            yield echo
+        finally:
+            echo.remove()
+
+    def look_at_run(self, run_id: str) -> dict[str, ProjectContainer]:
+        """Look at the containers of another run's projects, by compose service; by the engine."""
+        found = {}
+        for plain, service in told.SERVICES.items():
+            container = self._client.containers.get(f"{told.CONTAINERS[plain]}-{run_id}")
+            config, bound = container.attrs["Config"], container.attrs["NetworkSettings"]["Ports"]
+            found[service] = ProjectContainer(
+                project=config["Labels"].get("com.docker.compose.project", ""),
+                variables=dict(line.split("=", 1) for line in config["Env"]),
+                published={
+                    int(inner.partition("/")[0]): int(outer[0]["HostPort"])
+                    for inner, outer in bound.items()
+                    if outer
+                },
+            )
+        return found
+
     def save_logs(self, folder: Path) -> None:
         """Leave what both projects have logged in `folder`, as compose prints it (FR-033)."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -259,6 +312,15 @@ class ComposeStack:
     def resolve_inside(self, url: str) -> str:
         """The same, as a container of the run must write it."""
         return addresses.resolve_inside(url, self._endpoints())
+
+    def _is_down(self, project: ComposeProject) -> bool:
+        try:
+            project.down()
+        except ComposeFailed as error:
+            self._on_event("project_holds_on", project=project.name, said=error.said[-300:])
+            return False
+        self._on_event("project_down", project=project.name)
+        return True
 
     def _projects(self, specs: Mapping[str, ContainerSpec]) -> dict[str, ComposeProject]:
         labels, settings = self._owner.labels(), self.settings

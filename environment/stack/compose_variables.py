@@ -83,7 +83,7 @@ def describe(
             spec,
             name=settings.named(CONTAINERS[plain]),
             aliases=(SERVICES[plain],),
-            **_placed(plain, ports),
+            **_placed(plain, spec, settings, ports),
         )
         for plain, spec in specs.items()
     }
@@ -167,10 +167,18 @@ def project_name(settings: Settings, name: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "-", settings.named(name).lower())
 
 
-def _placed(plain: str, ports: Mapping[str, int]) -> dict[str, Any]:
+def _placed(
+    plain: str, spec: ContainerSpec, settings: Settings, ports: Mapping[str, int]
+) -> dict[str, Any]:
+    """What differs of a container's ports, and of what it is told of its peers'."""
     published = {inside: ports[var] for (name, inside), var in PORTS.items() if name == plain}
-    if plain != blueprint.STS_SERVICE:
-        return {"ports": published}
-    # PORT follows STS_PORT, inside as outside.
-    port = ports["STS_PORT"]
-    return {"ports": {port: port}, "http_port": port}
+    if plain == blueprint.MEDIA_SERVICE:
+        told = {**spec.environment, "STS_SERVICE_URL": sts_url(settings, ports)}
+        hosts = {HOST_FROM_INSIDE: "host-gateway"}
+        return {"ports": published, "environment": told, "extra_hosts": hosts}
+    if plain == blueprint.STS_SERVICE:
+        # PORT follows STS_PORT, inside as outside.
+        port = ports["STS_PORT"]
+        told = {**spec.environment, "PORT": str(port)}
+        return {"ports": {port: port}, "http_port": port, "environment": told}
+    return {"ports": published}
