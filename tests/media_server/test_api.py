@@ -1,6 +1,7 @@
 """The Control API: lists, pages, and errors in MediaMTX's form."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -39,10 +40,20 @@ async def test_the_configuration_and_the_refusals_can_be_seen(running: Running) 
         await client.rest()
     _, configuration = await running.get("/v3/config/global/get")
     assert configuration["rtmp"] is True
+    assert (configuration["rtsp"], configuration["rtspTransports"]) == (True, ["tcp"])
     assert configuration["readTimeout"] == "10s"
     _, info = await running.get("/v3/info")
     assert info["refusals"] == {"bad_protocol": 1}
     assert info["version"].startswith("dubspec-mediamtx-stand-in ")
+
+
+async def test_a_protocol_that_is_off_is_not_listened_for(
+    start: Callable[..., Awaitable[Running]],
+) -> None:
+    running = await start(rtsp=False)
+    assert running.server.rtsp_address is None
+    _, configuration = await running.get("/v3/config/global/get")
+    assert configuration["rtsp"] is False
 
 
 @pytest.mark.parametrize(
