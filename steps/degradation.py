@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 
 from environment.bring_up import DUAL_TAG
-from environment.expectations import expect
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.degradation_proofs import (
     prove_backed_off,
     prove_complete,
+    prove_degraded,
     prove_dropped_late,
     prove_failed_alone,
     prove_no_error_logged,
     prove_timed_out,
-    what_was_not_dubbed,
 )
 from environment.proofs.service_log import logged
 from environment.proofs.warning_proofs import prove_failed_on, prove_passed_with_warning
@@ -74,15 +73,7 @@ def complete_with_a_warning(context: Context) -> None:
     prove_no_error_logged(session.stack(), notes["stream"].report, since=notes["since"])
     aftermath = _ended(context)
     prove_complete(aftermath)
-    undubbed = what_was_not_dubbed(aftermath)
-    expect(
-        undubbed is not None,
-        expected="segments that are not dubbed, to be warned of",
-        seen="all of them dubbed",
-        evidence=aftermath.folder,
-        hint="was anything broken at all? run.log has fault_inflicted.",
-    )
-    context.run.warn(str(undubbed))
+    context.run.warn(prove_degraded(aftermath))
 
 
 @then("segment {number:d} goes out with its original audio {seconds:d} seconds after it was cut")

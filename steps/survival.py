@@ -8,11 +8,9 @@ from environment.expectations import expect
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.restart_proofs import (
     prove_all_out,
-    prove_clock_goes_on,
-    prove_interrupted_once,
     prove_pieces,
-    prove_resumed_at_boundary,
     prove_same_stream,
+    prove_went_on,
 )
 from environment.proofs.service_log import logged
 from environment.proofs.survival_proofs import prove_disconnect_noticed
@@ -77,13 +75,7 @@ def goes_on(context: Context, reason: str) -> None:
     _wait_dubbed_since(context, time.time())
     aftermath = _ended(context)
     prove_same_stream(aftermath, notes["stream"].reports, notes["stream"].report["stream_id"])
-    said = prove_interrupted_once(aftermath, [reason])
-    prove_all_out(aftermath)
-    if reason == "input_lost":
-        prove_pieces(aftermath, 1)
-        return
-    prove_resumed_at_boundary(aftermath, said, away_s, session.settings.segment_duration_s)
-    prove_clock_goes_on(aftermath, away_s)
+    prove_went_on(aftermath, reason, away_s, session.settings.segment_duration_s)
 
 
 @then("media-service logs `{event}`, and the stream is dubbed all the same")

@@ -89,6 +89,19 @@ def what_was_not_dubbed(aftermath: Aftermath) -> str | None:
     return f"segments {numbers} went out with their original audio: {', '.join(reasons)}"
 
 
+def prove_degraded(aftermath: Aftermath) -> str:
+    """Something of it was not dubbed; say what, to be warned of."""
+    undubbed = what_was_not_dubbed(aftermath)
+    expect(
+        undubbed is not None,
+        expected="segments that are not dubbed, to be warned of",
+        seen="all of them dubbed",
+        evidence=aftermath.folder,
+        hint="was anything broken at all? run.log has fault_inflicted.",
+    )
+    return str(undubbed)
+
+
 def prove_no_error_logged(stack: Topology, report: Mapping[str, Any], *, since: float) -> None:
     """The log of media-service has no error about the stream."""
     errors = [

@@ -102,6 +102,20 @@ def prove_pieces(aftermath: Aftermath, count: int) -> None:
     )
 
 
+def prove_went_on(aftermath: Aftermath, reason: str, away_s: float, length_s: float) -> None:
+    """It was interrupted once, for that reason, and went on with all its segments, on its clock.
+
+    A source that was lost leaves the output as it is; who carries the stream does not.
+    """
+    said = prove_interrupted_once(aftermath, [reason])
+    prove_all_out(aftermath)
+    if reason == "input_lost":
+        prove_pieces(aftermath, 1)
+        return
+    prove_resumed_at_boundary(aftermath, said, away_s, length_s)
+    prove_clock_goes_on(aftermath, away_s)
+
+
 def prove_gap_reported(aftermath: Aftermath, said: Mapping[str, Any]) -> None:
     """The gap that the report tells is the one between the recordings."""
     gaps, told = aftermath.output.gaps_s, said.get("output_gap_s")

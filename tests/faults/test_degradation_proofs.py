@@ -13,6 +13,7 @@ import pytest
 from environment.expectations import ExpectationFailed
 from environment.proofs.degradation_proofs import (
     prove_backed_off,
+    prove_degraded,
     prove_dropped_late,
     prove_failed_alone,
     prove_no_error_logged,
@@ -104,6 +105,8 @@ def aftermath(*segments: dict[str, Any], answered: bool = True) -> Any:
 
 def test_what_is_not_dubbed_is_named() -> None:
     assert what_was_not_dubbed(aftermath(segment(0, "dubbed", None))) is None
+    with pytest.raises(ExpectationFailed, match="all of them dubbed"):
+        prove_degraded(aftermath(segment(0, "dubbed", None)))
     said = what_was_not_dubbed(
         aftermath(segment(0, "dubbed", None), segment(1, "original", "timeout"))
     )

@@ -19,6 +19,7 @@ from environment.proofs.restart_proofs import (
     prove_nothing_held_back,
     prove_resumed_at_boundary,
     prove_same_stream,
+    prove_went_on,
 )
 
 SAID = {"reason": "service_restarted", "number": 2, "output_gap_s": 0.5}
@@ -69,6 +70,16 @@ def test_a_stream_that_goes_on_as_it_should() -> None:
 def test_a_resumption_elsewhere_is_noticed(spans: tuple[tuple[float, float], ...]) -> None:
     with pytest.raises(ExpectationFailed):
         prove_resumed_at_boundary(aftermath(*spans), SAID, 1.5, 6.0)
+
+
+def test_what_is_lost_decides_how_many_pieces_there_are() -> None:
+    prove_went_on(aftermath(*GOOD), "service_restarted", 1.5, 6.0)
+    lost = aftermath(*GOOD, gaps_s=())
+    lost.report["interruptions"] = [{**SAID, "reason": "input_lost"}]
+    prove_went_on(lost, "input_lost", 1.5, 6.0)
+    lost.output.pieces *= 2
+    with pytest.raises(ExpectationFailed):
+        prove_went_on(lost, "input_lost", 1.5, 6.0)
 
 
 def test_another_stream_or_reason_is_noticed() -> None:
