@@ -456,10 +456,9 @@ class Scripted(WorkerPool):
 
 async def ended(supervisor: Supervisor) -> None:
     async with asyncio.timeout(5):
-        while supervisor.active:  # noqa: ASYNC110 - what is watched has no event
-            await asyncio.sleep(0)
-        # The last checkpoint is written by a thread.
-        await asyncio.sleep(0.05)
+        # A stream that has ended is at work until its last checkpoint is written.
+        while supervisor.active or supervisor._running:  # noqa: ASYNC110, SLF001
+            await asyncio.sleep(0.001)
 
 
 async def test_each_publication_is_one_stream_and_old_ones_are_forgotten() -> None:
