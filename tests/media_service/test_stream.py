@@ -457,7 +457,7 @@ class Scripted(WorkerPool):
 async def ended(supervisor: Supervisor) -> None:
     async with asyncio.timeout(5):
         # A stream that has ended is at work until its last checkpoint is written.
-        while supervisor.active or supervisor._running:  # noqa: ASYNC110, SLF001
+        while supervisor.active or supervisor._running:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
 
