@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
 import numpy as np
+import socketio
 
 from environment.bench.rows import Row
 from environment.bench.speech import memory_mib
@@ -27,11 +29,12 @@ GROWTH_MIB: Final = 64.0
 VANISHING: Final = 50
 
 _CLIP: Final = "30s-english-counting.mp4"
-_STREAMS: Final = 5
+_STREAMS: Final = 10
 _EACH: Final = 20
 """Fragments of each stream, which is as many as may wait: all workers are busy meanwhile."""
 _SETTLED_AFTER: Final = 100
 _AT_ONCE: Final = 3
+_MOST_NEWS: Final = 100
 _WAIT_S: Final = 60.0
 _SESSION_S: Final = 60.0
 _GAUGES: Final = (
@@ -55,21 +58,59 @@ def _acknowledgement_row(session: Session) -> Row:
     took_ms: list[float] = []
     for _ in range(_STREAMS):
         stream_id = session.new_stream_name("bench")
-        with _client(session) as client:
-            _open(client, stream_id, session)
-            for sequence in range(_EACH):
-                sound = sounds[sequence % len(sounds)]
-                client.send("fragment:data", _fragment(stream_id, sequence, sound))
-                _wait_for_acks(client, sequence + 1, session)
-            # What still waits is of no interest.
-            _open(client, stream_id, session, times=2)
-            took_ms += _acknowledged_in_ms(client)
+        fragments = [
+            _fragment(stream_id, sequence, sounds[sequence % len(sounds)])
+            for sequence in range(_EACH)
+        ]
+        took_ms += asyncio.run(_acknowledged_in_ms(session, stream_id, fragments))
     # The first of all find workers that are free.
-    took_ms = took_ms[session.settings.sts_workers :]
-    ranked = sorted(took_ms)
+    ranked = sorted(took_ms[session.settings.sts_workers :])
     p99 = ranked[-(-len(ranked) * 99 // 100) - 1]
+    middle, worst = ranked[len(ranked) // 2], ranked[-1]
     what = "acknowledgement while all workers are busy, 99th percentile"
-    return Row(what, "ms", ACK_LIMIT_MS, ACK_LIMIT_MS, p99, f"worst {ranked[-1]:.0f} ms")
+    remark = f"middle {middle:.0f} ms, worst {worst:.0f} ms"
+    return Row(what, "ms", ACK_LIMIT_MS, ACK_LIMIT_MS, p99, remark)
+
+
+async def _acknowledged_in_ms(
+    session: Session, stream_id: str, fragments: Sequence[dict[str, Any]]
+) -> list[float]:
+    """Send them one after the other, without the harness's checks, which take their own time."""
+    client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+    news: asyncio.Queue[str] = asyncio.Queue(_MOST_NEWS)
+
+    async def ready(_: dict[str, Any]) -> None:
+        news.put_nowait(stream_id)
+
+    async def acknowledged(ack: dict[str, Any]) -> None:
+        if ack["status"] == "queued":
+            news.put_nowait(ack["fragment_id"])
+
+    client.on("stream:ready", ready)
+    client.on("fragment:ack", acknowledged)
+    key, took_ms = session.settings.sts_api_key, []
+    try:
+        async with asyncio.timeout(session.settings.timeout(_WAIT_S)):
+            await client.connect(
+                session.stack().sts_url,
+                auth={"token": key} if key else None,
+                transports=["websocket"],
+                wait_timeout=_WAIT_S,
+            )
+            await client.emit("stream:init", _opening(stream_id))
+            await news.get()
+            for fragment in fragments:
+                begun = time.monotonic()
+                await client.emit("fragment:data", fragment)
+                while await news.get() != fragment["fragment_id"]:
+                    pass
+                took_ms.append((time.monotonic() - begun) * 1000)
+            # What still waits is of no interest: opened again, the stream begins anew.
+            await client.emit("stream:init", _opening(stream_id))
+            await news.get()
+    finally:
+        await client.shutdown()
+    return took_ms
 
 
 def _growth_row(session: Session) -> Row:
@@ -139,7 +180,12 @@ def _client(session: Session) -> WireClient:
     return WireClient(session.stack().sts_url, api_key=session.settings.sts_api_key)
 
 
-def _open(client: WireClient, stream_id: str, session: Session, *, times: int = 1) -> None:
+def _open(client: WireClient, stream_id: str, session: Session) -> None:
+    client.send("stream:init", _opening(stream_id))
+    client.wait_for("stream:ready", timeout_s=session.settings.timeout(_WAIT_S))
+
+
+def _opening(stream_id: str) -> dict[str, Any]:
     config = StreamConfig(
         source_language="en",
         target_language="es",
@@ -147,14 +193,7 @@ def _open(client: WireClient, stream_id: str, session: Session, *, times: int = 
         sample_rate_hz=RATE_HZ,
         channels=CHANNELS,
     )
-    opening = StreamInit(stream_id=stream_id, worker_id="bench", config=config)
-    client.send("stream:init", opening.wire())
-    wait_for(
-        "stream:ready",
-        lambda: _count(client.received("stream:ready"), stream_id) >= times,
-        timeout_s=session.settings.timeout(_WAIT_S),
-        interval_s=0.01,
-    )
+    return StreamInit(stream_id=stream_id, worker_id="bench", config=config).wire()
 
 
 def _fragment(stream_id: str, sequence: int, sound: Samples) -> dict[str, Any]:
@@ -167,32 +206,6 @@ def _fragment(stream_id: str, sequence: int, sound: Samples) -> dict[str, Any]:
         timestamp=round(time.time() * 1000),
         audio=AudioPayload.from_pcm(pcm, sample_rate_hz=RATE_HZ, channels=CHANNELS),
     ).wire()
-
-
-def _wait_for_acks(client: WireClient, wanted: int, session: Session) -> None:
-    wait_for(
-        "an acknowledgement",
-        lambda: len(_acknowledged_in_ms(client)) >= wanted,
-        timeout_s=session.settings.timeout(_WAIT_S),
-        interval_s=0.01,
-    )
-
-
-def _acknowledged_in_ms(client: WireClient) -> list[float]:
-    """From each sending to its `queued`, by the times at which the client did and heard it."""
-    sent_at: dict[str, float] = {}
-    took_ms = []
-    for seen in client.events():
-        fragment_id = str(seen.payload.get("fragment_id"))
-        if seen.event.event == "fragment:data":
-            sent_at[fragment_id] = seen.received_at
-        elif seen.event.event == "fragment:ack" and seen.payload["status"] == "queued":
-            took_ms.append((seen.received_at - sent_at[fragment_id]) * 1000)
-    return took_ms
-
-
-def _count(payloads: Sequence[dict[str, Any]], stream_id: str) -> int:
-    return sum(payload["stream_id"] == stream_id for payload in payloads)
 
 
 def _received(client: WireClient, fragment_id: str, session: Session) -> None:
