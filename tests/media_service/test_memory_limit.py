@@ -6,7 +6,7 @@ import pytest
 
 from media_service import memory_limit
 from media_service.memory_limit import memory_kills
-from media_service.stream_worker import cause_of_death
+from media_service.worker_end import cause_of_death
 
 
 @pytest.mark.parametrize(

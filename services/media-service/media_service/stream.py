@@ -11,16 +11,17 @@ from media_service.discovery import PublishedPath
 from media_service.logs import get_logger
 from media_service.metrics import Metrics
 from media_service.presence import Presence
-from media_service.protocol import INPUT_SILENT, NOTHING_TO_READ
+from media_service.protocol import INPUT_SILENT
 from media_service.redaction import redacted
 from media_service.report import SpoolReport, StreamReport
 from media_service.settings import Settings
 from media_service.spool_names import undubbed, unpublished
 from media_service.spool_store import LeftStream, SpoolStore
 from media_service.stream_report import interrupt
-from media_service.stream_worker import OUTPUT_FAILURES, End, StreamWorker, Task, Timeline
+from media_service.stream_worker import StreamWorker, Task, Timeline
 from media_service.sts_client import StsClient
 from media_service.sts_stream import StsStream
+from media_service.worker_end import OUTPUT_FAILURES, TOO_SHORT, End, found_nothing, refused
 from media_service.worker_process import WorkerPool
 
 MAX_RESTARTS = 3
@@ -158,17 +159,17 @@ class DubbedStream:
             if self.presence.published is False and not await self._unsent_now():
                 # There is nothing left for a worker: the stream ended with the one before.
                 self.left_by_source = True
-                return finished or _TOO_SHORT
+                return finished or TOO_SHORT
             lost_at = time.time()
             end = await self._work(sts_stream)
             if self._end is not None:
                 return self._end
             finished = end if end.ok else finished
-            again = end.ok or end.retryable or (finished is not None and _found_nothing(end))
+            again = end.ok or end.retryable or (finished is not None and found_nothing(end))
             if not await self._goes_on():
                 unsent = not end.ok and await self._unsent_now()
                 if self._stopped or not (unsent and again):
-                    return (finished or _TOO_SHORT) if _found_nothing(end) else end
+                    return (finished or TOO_SHORT) if found_nothing(end) else end
             elif not again and self.presence.published is not None:
                 return end
             reason = self._reason(end)
@@ -178,7 +179,9 @@ class DubbedStream:
             elif end.reason != INPUT_SILENT and reason != "media_server_lost":
                 restarts += 1
             if restarts > MAX_RESTARTS:
-                return _refused(end) if end.reason in OUTPUT_FAILURES else end
+                return (
+                    refused(end, workers=MAX_RESTARTS + 1) if end.reason in OUTPUT_FAILURES else end
+                )
             self._metrics.worker_restarts.inc()
             self._log.warning("worker_replaced", reason=end.reason or "input_ended")
 
@@ -241,7 +244,7 @@ class DubbedStream:
             return "media_server_lost"
         if end.reason in OUTPUT_FAILURES:
             return "output_lost"
-        return "input_lost" if end.ok or _found_nothing(end) else end.reason
+        return "input_lost" if end.ok or found_nothing(end) else end.reason
 
     def _interrupted(self, reason: str, at: float) -> None:
         if interrupt(self.report, reason, at):
@@ -293,15 +296,3 @@ class DubbedStream:
         else:
             self._metrics.stream_failures.labels(end.reason).inc()
             self._log.error("stream_failed", reason=end.reason, error=end.message)
-
-
-_TOO_SHORT = End(False, "input_too_short", "the source ended before it was heard")
-
-
-def _found_nothing(end: End) -> bool:
-    return end.reason in NOTHING_TO_READ and not end.fruitful
-
-
-def _refused(end: End) -> End:
-    message = f"{end.message}: {MAX_RESTARTS + 1} workers could not publish; check the media server"
-    return End(False, "output_refused", message, fruitful=end.fruitful)

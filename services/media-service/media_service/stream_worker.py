@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,22 +38,11 @@ from media_service.segment_dubbing import SegmentDubbing
 from media_service.settings import Settings
 from media_service.stream_report import Recorder, interrupt
 from media_service.sts_stream import StsStream
+from media_service.worker_end import End, cause_of_death
 from media_service.worker_process import WorkerFrozenError, WorkerPool, WorkerProcess
 
 READ_AGAIN_S = 0.5
 """Between two readings of a source: what the media server knows of it is that old at most."""
-OUTPUT_FAILURES = ("output_failed", "output_blocked")
-
-
-@dataclass(frozen=True)
-class End:
-    """How one worker's work ended; ``fruitful`` where it has sent anything out."""
-
-    ok: bool
-    reason: str = ""
-    message: str = ""
-    retryable: bool = False
-    fruitful: bool = False
 
 
 @dataclass
@@ -298,17 +286,3 @@ class StreamWorker:
             error=error,
             hint="the stream goes on, and would lose what is in flight if its worker ended now",
         )
-
-
-def cause_of_death(exit_code: int, memory_kills_since: int) -> End:
-    """Return how a worker ended that has not said so itself."""
-    if exit_code == -signal.SIGKILL and memory_kills_since:
-        message = "the kernel ended the worker process: the container's memory ran out"
-        return End(False, "out_of_memory", message, retryable=True)
-    if exit_code < 0:
-        known = {number.value: number.name for number in signal.Signals}
-        name = known.get(-exit_code, f"signal {-exit_code}")
-        message = f"the worker process was ended by {name}"
-        return End(False, "worker_killed", message, retryable=True)
-    message = f"the worker process died, exit code {exit_code}"
-    return End(False, "worker_died", message, retryable=True)
