@@ -100,22 +100,14 @@ def stream_detected(context: Context) -> None:
     )
 
 
-@then("reconnects")
-def media_reconnected(context: Context) -> None:
-    """Find its connection to the media server's RTMP port, at both ends."""
-    stack = context.session.stack()
-    timeout_s = stack.settings.timeout(SEGMENT_WITHIN_S)
-    connection = wait_for_connection(stack.media_service, RTMP_PORT, timeout_s=timeout_s)
-    prove_connected(stack, connection, stack.media_service, stack.media_server)
-
-
-@then("resumes processing")
+@then("reconnects, and resumes processing")
 def resumes_processing(context: Context) -> None:
-    """See two segments of the new publication dubbed; find all of both in the recordings.
+    """Find its connection to the RTMP port, two more segments dubbed, and all in the recordings.
 
     Numbers and clock go on; what was in hand when the server went is published behind it.
     """
     notes = context.run.notes
+    _prove_reconnected(context)
     _wait_dubbed_since(context, time.time())
     aftermath = _ended(context)
     prove_same_stream(aftermath, notes["stream"].reports, notes["stream id"])
@@ -179,3 +171,10 @@ def _on_the_air(context: Context) -> None:
 def _ended(context: Context) -> Aftermath:
     folder = context.run.artifacts / "aftermath"
     return end_stream(context.session, context.run.notes["stream"], folder)
+
+
+def _prove_reconnected(context: Context) -> None:
+    stack = context.session.stack()
+    timeout_s = stack.settings.timeout(SEGMENT_WITHIN_S)
+    connection = wait_for_connection(stack.media_service, RTMP_PORT, timeout_s=timeout_s)
+    prove_connected(stack, connection, stack.media_service, stack.media_server)

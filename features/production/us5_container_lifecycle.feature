@@ -30,5 +30,4 @@ Feature: User Story 5 - Container Lifecycle Management: Independent Start/Stop (
     Given MediaMTX container restarted
     When input stream restored
     Then media-service detects stream
-    And reconnects
-    And resumes processing
+    And reconnects, and resumes processing
