@@ -3,27 +3,44 @@
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.of_contract import OF_CONTRACT
 from tests.mutants.of_harness import OF_HARNESS
 from tests.mutants.of_picture import OF_PICTURE
 from tests.mutants.of_service import OF_SERVICE
 from tests.mutants.of_sound import OF_SOUND
 from tests.mutants.of_speech import OF_SPEECH
+from tests.mutants.of_survival import OF_SURVIVAL
 from tests.mutants.places import (
     BAD_INPUT,
     CLEAN_UP,
+    CONTRACT,
     ENGINES,
+    EVERY_ERROR,
     KILLED,
     NOT_SLOW,
+    OBSERVERS,
     STEADILY,
     STEADY,
+    SURVIVAL,
+    TAKEN_UP,
     US1,
     US2,
     US4,
+    US5,
     US6,
     US8,
+    WORKER_KILLED,
 )
 
-MUTANTS: Final = (*OF_SOUND, *OF_PICTURE, *OF_SPEECH, *OF_SERVICE, *OF_HARNESS)
+MUTANTS: Final = (
+    *OF_SOUND,
+    *OF_PICTURE,
+    *OF_SPEECH,
+    *OF_SERVICE,
+    *OF_SURVIVAL,
+    *OF_CONTRACT,
+    *OF_HARNESS,
+)
 """Every mutant; add yours with the scenarios that must turn red."""
 
 
@@ -40,6 +57,8 @@ def _unharmed(name: str, *behave: str, alone: bool = False) -> Mutant:
 
 UNHARMED: Final = (
     _unharmed("pipeline", US2, US4, US8),
+    _unharmed("survival", US5, SURVIVAL, "-n", "in the middle of a stream", "-n", WORKER_KILLED),
+    _unharmed("contract", CONTRACT, "-n", EVERY_ERROR, "-n", OBSERVERS, "-n", TAKEN_UP),
     _unharmed("engines", ENGINES, NOT_SLOW),
     _unharmed("services", US1, BAD_INPUT, "-n", "payloads", "-n", "STS outlives", "-n", "one con"),
     _unharmed("harness", CLEAN_UP, US6, "--tags=@fr-028,@fr-003"),

@@ -1,0 +1,87 @@
+"""Sabotages of the contract at its edges: order, repeats, pressure, who may speak, how much."""
+
+from typing import Final
+
+from tests.mutants.mutant import Edit, Mutant
+from tests.mutants.places import (
+    ADMISSION,
+    CONTRACT,
+    EVERY_ERROR,
+    OBSERVERS,
+    ORDER,
+    PACE,
+    PACED,
+    SEQUENCER,
+    STS_APP,
+    STS_STREAM,
+    TAKEN_UP,
+    US4,
+)
+
+OF_CONTRACT: Final = (
+    Mutant(
+        name="order-not-kept",
+        story="sts-service gives results out as its workers finish",
+        edits=(
+            Edit(
+                SEQUENCER,
+                "            lowest = min(self._admitted)\n",
+                "            lowest = min(self._finished, default=-1)\n",
+            ),
+        ),
+        behave=(US4, "-n", ORDER),
+        red=(ORDER,),
+    ),
+    Mutant(
+        name="duplicate-processed-twice",
+        story="a fragment that is sent again is dubbed, and answered, again",
+        edits=(
+            Edit(
+                STS_STREAM,
+                "        known = self._replay.find(data.fragment_id)\n",
+                "        known = None\n",
+            ),
+            Edit(
+                SEQUENCER,
+                '            raise OutOfSequence(f"sequence {sequence} is already in work")\n',
+                "            return range(0)\n",
+            ),
+            Edit(
+                SEQUENCER,
+                '            raise OutOfSequence(f"sequence {sequence} is over, '
+                '{self._next} is next")\n',
+                "            self._admitted.add(sequence)\n            return range(0)\n",
+            ),
+        ),
+        behave=(CONTRACT, "-n", TAKEN_UP),
+        red=(TAKEN_UP,),
+    ),
+    Mutant(
+        name="backpressure-ignored",
+        story="media-service hears what STS asks for, and sends at its own pace",
+        edits=(
+            Edit(
+                PACE,
+                "        self.action, self._told_at = event.action, now\n",
+                '        self.action, self._told_at = "none", now\n',
+            ),
+        ),
+        behave=(US4, "-n", PACED),
+        red=(PACED,),
+    ),
+    Mutant(
+        name="token-not-checked",
+        story="sts-service lets everybody in, whatever their token",
+        edits=(Edit(STS_APP, "        if not key:\n            return\n", "        return\n"),),
+        behave=(CONTRACT, "-n", EVERY_ERROR, "-n", OBSERVERS),
+        red=(EVERY_ERROR, OBSERVERS),
+    ),
+    Mutant(
+        name="limit-not-enforced",
+        story="sts-service takes in as many fragments as are sent",
+        edits=(Edit(ADMISSION, "    if waiting >= capacity:\n", "    if waiting >= 1000:\n"),),
+        behave=(CONTRACT, "-n", EVERY_ERROR),
+        red=(EVERY_ERROR,),
+    ),
+)
+"""What the contract says, and nobody keeps."""

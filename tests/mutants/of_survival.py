@@ -1,0 +1,86 @@
+"""Sabotages of what carries a stream over the loss of those that it depends on."""
+
+from typing import Final
+
+from tests.mutants.mutant import Edit, Mutant
+from tests.mutants.places import (
+    CHECKPOINT,
+    MEDIA_STREAM,
+    PICKED_UP,
+    RETURNED,
+    STOPPED,
+    STS_CLIENT,
+    SURVIVAL,
+    US5,
+    WORKER_KILLED,
+)
+
+OF_SURVIVAL: Final = (
+    Mutant(
+        name="no-fallback",
+        story="with STS away, segments wait for it instead of going out with their own sound",
+        edits=(
+            Edit(
+                STS_CLIENT,
+                "        self.away = True\n",
+                "        self.away = True\n        return\n",
+            ),
+        ),
+        behave=(US5, "-n", STOPPED),
+        red=(STOPPED,),
+    ),
+    Mutant(
+        name="no-reconnect",
+        story="media-service says that it tries to reach STS again, and does not",
+        edits=(
+            Edit(
+                STS_CLIENT,
+                '            if await self._connect(CONNECT_TIMEOUT_S, "backoff"):\n',
+                "            if False:\n",
+            ),
+        ),
+        behave=(US5, "-n", RETURNED),
+        red=(RETURNED,),
+    ),
+    Mutant(
+        name="checkpoint-never-written",
+        story="no checkpoint of a stream is ever written",
+        edits=(
+            Edit(
+                CHECKPOINT,
+                "    folder.mkdir(parents=True, exist_ok=True)\n",
+                "    return\n    folder.mkdir(parents=True, exist_ok=True)\n",
+            ),
+        ),
+        behave=(US5, "-n", PICKED_UP),
+        red=(PICKED_UP,),
+    ),
+    Mutant(
+        name="checkpoint-ignored",
+        story="checkpoints are written, and never read",
+        edits=(
+            Edit(
+                CHECKPOINT,
+                "    try:\n        content = (folder / CHECKPOINT).read_bytes()\n",
+                '    raise CheckpointError("it is not looked at")\n'
+                "    try:\n        content = (folder / CHECKPOINT).read_bytes()\n",
+            ),
+        ),
+        behave=(US5, "-n", PICKED_UP),
+        red=(PICKED_UP,),
+    ),
+    Mutant(
+        name="worker-never-replaced",
+        story="a stream whose worker process dies is given up",
+        edits=(
+            Edit(
+                MEDIA_STREAM,
+                "            if restarts > MAX_RESTARTS:\n",
+                "            if end.reason:\n",
+            ),
+        ),
+        behave=(SURVIVAL, "-n", WORKER_KILLED),
+        red=(WORKER_KILLED,),
+    ),
+)
+"""What is not there any more when it is needed."""
