@@ -13,7 +13,7 @@ import socketio
 
 from environment.bench.rows import Row
 from environment.bench.speech import memory_mib
-from environment.errors import WaitTimeout
+from environment.errors import HarnessError, WaitTimeout
 from environment.measuring.sound import Samples
 from environment.runs import bad_data
 from environment.runs.exchange import CHANNELS, FRAGMENT_S, RATE_HZ, cut_speech
@@ -35,6 +35,7 @@ _EACH: Final = 20
 _SETTLED_AFTER: Final = 100
 _AT_ONCE: Final = 3
 _MOST_NEWS: Final = 100
+_FAILED: Final = "failed: "
 _WAIT_S: Final = 60.0
 _SESSION_S: Final = 60.0
 _GAUGES: Final = (
@@ -86,8 +87,18 @@ async def _acknowledged_in_ms(
         if ack["status"] == "queued":
             news.put_nowait(ack["fragment_id"])
 
+    async def failed(said: object) -> None:
+        news.put_nowait(f"{_FAILED}{said}")
+
+    async def heard(wanted: str) -> None:
+        while (said := await news.get()) != wanted:
+            if said.startswith(_FAILED):
+                raise HarnessError(f"sts-service does not acknowledge: {said}")
+
     client.on("stream:ready", ready)
     client.on("fragment:ack", acknowledged)
+    client.on("error", failed)
+    client.on("disconnect", failed)
     key, took_ms = session.settings.sts_api_key, []
     try:
         async with asyncio.timeout(session.settings.timeout(_WAIT_S)):
@@ -98,16 +109,15 @@ async def _acknowledged_in_ms(
                 wait_timeout=_WAIT_S,
             )
             await client.emit("stream:init", _opening(stream_id))
-            await news.get()
+            await heard(stream_id)
             for fragment in fragments:
                 begun = time.monotonic()
                 await client.emit("fragment:data", fragment)
-                while await news.get() != fragment["fragment_id"]:
-                    pass
+                await heard(fragment["fragment_id"])
                 took_ms.append((time.monotonic() - begun) * 1000)
             # What still waits is of no interest: opened again, the stream begins anew.
             await client.emit("stream:init", _opening(stream_id))
-            await news.get()
+            await heard(stream_id)
     finally:
         await client.shutdown()
     return took_ms
