@@ -1,0 +1,177 @@
+"""Edge cases of the two compose projects, in specification 019's words where it has any."""
+
+from __future__ import annotations
+
+import time
+
+from environment.expectations import expect
+from environment.proofs import inside
+from environment.proofs.degradation_proofs import prove_backed_off, prove_failed_alone
+from environment.runs.live_stream import LiveStream
+from environment.runs.nested import NestedRun
+from environment.runs.obstacles import fixed_ports
+from environment.runs.publisher import publish
+from environment.runs.sibling import sibling_projects
+from environment.runs.stream_reports import wait_for_state
+from environment.stack.compose_variables import MEDIA_NETWORK, STS_NETWORK
+from environment.vocabulary import Context, given, then, when
+
+NESTED = "dual_degraded.feature"
+CLIP = "7s.mp4"
+GIVEN_UP = "STS is unavailable"
+REFUSED = "cannot publish to"
+# An attempt at a peer that is not there may take that long by itself.
+ATTEMPT_S = 7.0
+GIVES_UP_WITHIN_S = 60.0
+NOBODY = "rtmp://mediamtx:1936"
+
+
+@then("media-service retries after 2, 4 and 8 seconds, and then fails that stream and no more")
+def backs_off_and_fails(context: Context) -> None:
+    """Wait until it has given the stream up; hold the waits of its attempts against the log's."""
+    stack, since = context.session.stack(), context.run.notes["at"]
+    given_up_for_good(context)
+    prove_backed_off(stack, (2.0, 4.0, 8.0), since=since, slack_s=ATTEMPT_S)
+    report = context.run.notes["stream"].report
+    prove_failed_alone(stack, report, GIVEN_UP, since=context.run.notes["since"])
+
+
+@then("media-service has given that stream up for good")
+def given_up_for_good(context: Context) -> None:
+    """Wait until its report says so."""
+    stream: LiveStream = context.run.notes["stream"]
+    stream.wait_ended(timeout_s=GIVES_UP_WITHIN_S)
+    expect(
+        stream.report["state"] == "failed" and GIVEN_UP in str(stream.report["error"]),
+        expected=f"the stream failed: {GIVEN_UP}",
+        seen=(stream.report["state"], stream.report["error"]),
+        hint="STS_RECONNECT_ATTEMPTS and STS_UNAVAILABLE_POLICY in the compose file.",
+    )
+
+
+@given("another run of the suite, with projects of its own on a port that is taken")
+def run_on_taken_port(context: Context) -> None:
+    """Start it with the RTMP port on which this run's own media server listens."""
+    port = context.session.dual_stack().outside(1935)
+    variables = {"STS_PROFILE": "embedded", **fixed_ports(MEDIAMTX_RTMP_PORT=port)}
+    run = NestedRun(NESTED, "taken", context.run.artifacts / "nested.log", variables=variables)
+    context.run.notes |= {"nested": context.run.cleanup.enter_context(run), "port": port}
+
+
+@then("its test is skipped, and its summary says which port is taken, and by whom")
+def skipped_for_port(context: Context) -> None:
+    """Find it skipped, the run successful, and in what it printed the port and who holds it."""
+    nested, notes = context.run.notes["nested"], context.run.notes
+    said = " ".join(nested.output.split())
+    holder = context.session.dual_stack().media_server.name
+    outcomes = [r["outcome"] for r in nested.summary.get("results", [])]
+    expect(
+        [each for each in outcomes if each != "not_selected"] == ["skipped"]
+        and notes["status"] == 0
+        and f"Port {notes['port']} of the host" in said
+        and f"is taken by the container {holder}" in said,
+        expected=f"one scenario skipped, with port {notes['port']} and {holder}, exit status 0",
+        seen=f"status {notes['status']}, {outcomes}; {nested.output[-1500:]}",
+        evidence=nested.log_file,
+        hint="environment/stack/compose.py tells a port conflict, environment/vocabulary.py skips.",
+    )
+
+
+@given("media-service is told to publish where nobody listens")
+def told_to_publish_nowhere(context: Context) -> None:
+    """Run `up` again with an RTMP endpoint at which there is no server; RTSP is read as ever."""
+    stack = context.session.dual_stack()
+    stack.media_service.wait_idle()
+    told = {"MEDIAMTX_RTMP_URL": NOBODY, "INGEST_PROTOCOL": "rtsp"}
+    stack.reconfigure("media", told)
+    stack.media_service.wait_ready(30)
+    context.run.notes["since"] = time.time()
+
+
+@when("a clip is published that it takes in")
+def published_and_taken_in(context: Context) -> None:
+    """Publish it, and wait until media-service has come to an end with it."""
+    run = context.run
+    publication = run.publish(context.session.clip("30s-english-speech.mp4"), "live/test/in")
+    stream = run.cleanup.enter_context(LiveStream(context.session, publication))
+    run.notes["stream"] = stream
+    stream.wait_ended(timeout_s=GIVES_UP_WITHIN_S)
+
+
+@then("that stream has failed for want of an output, and there is no output stream")
+def failed_without_output(context: Context) -> None:
+    """Find the error in log and report, the worker gone, the service well, and no output path."""
+    stack, stream = context.session.stack(), context.run.notes["stream"]
+    prove_failed_alone(stack, stream.report, REFUSED, since=context.run.notes["since"])
+    path_out = stream.report["path_out"]
+    expect(
+        stack.media_server.path(path_out) is None,
+        expected=f"no {path_out} on the media server",
+        seen=stack.media_server.path(path_out),
+        hint="/v3/paths/list of the media server.",
+    )
+
+
+@given("another pair of projects, both told the same network name")
+def same_network(context: Context) -> None:
+    """Bring a pair up beside this run's own, with one network name for both files."""
+    stack, notes = context.session.dual_stack(), context.run.notes
+    pair = context.run.cleanup.enter_context(sibling_projects(stack, "merged"))
+    network = pair.settings.named("e2e-merged")
+    url = f"http://sts-service:{pair.sts_service.spec.http_port}"
+    pair.tell("media", {MEDIA_NETWORK: network, "STS_SERVICE_URL": url})
+    pair.tell("sts", {STS_NETWORK: network})
+    pair.start()
+    notes.update(pair=pair, network=network, url=url)
+
+
+@when("a clip is published to that pair")
+def published_to_pair(context: Context) -> None:
+    """Publish a short one, and wait until media-service takes it in."""
+    pair, notes = context.run.notes["pair"], context.run.notes
+    path = context.run.path("live/merged/in")
+    publication = publish(
+        pair, context.session.clip(CLIP), path, on_event=context.session.log_event
+    )
+    context.run.cleanup.callback(publication.stop)
+    publication.wait_active(pair.settings.timeout(10))
+    notes["path"] = path
+
+
+@then("one network has the containers of both, and media-service knows `{name}` by name")
+def one_network(context: Context, name: str) -> None:
+    """Find all of them on it; the name leads to STS's address, where the connection goes."""
+    notes, pair = context.run.notes, context.run.notes["pair"]
+    members = {
+        each.name: each.inspect()["NetworkSettings"]["Networks"]
+        for each in pair.containers.values()
+    }
+    addresses = {
+        key: nets.get(notes["network"], {}).get("IPAddress") for key, nets in members.items()
+    }
+    wanted = addresses[pair.sts_service.name]
+    connection = inside.wait_for_connection(pair.media_service, pair.sts_service.spec.http_port)
+    expect(
+        all(addresses.values())
+        and {len(nets) for nets in members.values()} == {1}
+        and inside.resolve(pair.media_service, name) == wanted
+        and connection.remote_address == wanted,
+        expected=f"all on {notes['network']}, {name} resolved to {wanted} and connected to",
+        seen=(addresses, connection),
+        hint="`docker network inspect` lists the members' addresses and aliases.",
+    )
+
+
+@then("the clip is dubbed to its end there")
+def dubbed_there(context: Context) -> None:
+    """Find the stream finished by media-service's report, every segment but a tail dubbed."""
+    pair, path = context.run.notes["pair"], context.run.notes["path"]
+    report = wait_for_state(pair, path, "finished", timeout_s=pair.settings.timeout(60))
+    outcomes = [(s["number"], s["outcome"], s["reason"]) for s in report["segments"]]
+    expect(
+        outcomes
+        and all(outcome == "dubbed" or reason == "tail" for _n, outcome, reason in outcomes),
+        expected="every segment dubbed",
+        seen=outcomes,
+        hint="media-service's /v1/streams of that pair.",
+    )
