@@ -56,3 +56,13 @@ Feature: Edge cases of specification 019
     When a clip is published to that pair
     Then one network has the containers of both, and media-service knows `sts-service` by name
     And the clip is dubbed to its end there
+
+  @fr-015
+  Scenario: What happens when test fixture file is missing?
+    Pytest fixture fails during setup with FileNotFoundError, test is skipped with clear error
+    message.
+
+    Given another run of the suite asks `publish_rtmp_stream` for a clip that is missing
+    When that run ends by itself
+    Then its fixture failed during setup with FileNotFoundError
+    And its scenario was skipped, and its summary says which file is missing
