@@ -47,6 +47,17 @@ Feature: Edge cases of specification 019
     Then its test is skipped, and its summary says which port is taken, and by whom
     And nothing of it is left: no container, no network, no volume
 
+  @fr-012
+  Scenario: What happens when output RTMP publish fails (MediaMTX egress disabled)?
+    WorkerRunner logs error and exits, E2E test fails with assertion on error log and missing output
+    stream.
+
+    Given media-service is told to publish where nobody listens
+    When a clip is published that it takes in
+    Then that stream has failed for want of an output, and there is no output stream
+    When another run of the suite sees the like, with shorter waits: @no-output
+    Then that run has failed on the error in the log: cannot publish to
+
   @fr-005 @sc-008
   Scenario: What happens when both docker-compose files use same network name?
     Docker merges networks, services can communicate via container names directly (fallback to
