@@ -20,6 +20,13 @@ Feature: User Story 6 - Output Stream Validation: Playable Dubbed Stream (Priori
     When ffprobe extracts duration
     Then duration is 30 seconds (+/- 500ms tolerance for segment boundaries)
 
+  # media-service names TARGET_LANGUAGE in the output; features/production/language.feature changes it.
+  @fr-023 @sc-003
+  Scenario: the output names the language that it is dubbed into
+    Given output stream active
+    When ffprobe extracts audio language metadata
+    Then metadata shows target language (es for Spanish)
+
   @fr-012 @fr-024 @fr-025 @sc-003 @sc-004
   Scenario: the recording plays from its beginning to its end
     Given output stream recorded to file
