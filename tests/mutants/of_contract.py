@@ -7,10 +7,13 @@ from tests.mutants.places import (
     ADMISSION,
     CONTRACT,
     EVERY_ERROR,
+    MEDIA_SETTINGS,
     OBSERVERS,
     ORDER,
     PACE,
     PACED,
+    READ_OVER_RTSP,
+    RTSP,
     SEQUENCER,
     STS_APP,
     STS_STREAM,
@@ -82,6 +85,19 @@ OF_CONTRACT: Final = (
         edits=(Edit(ADMISSION, "    if waiting >= capacity:\n", "    if waiting >= 1000:\n"),),
         behave=(CONTRACT, "-n", EVERY_ERROR),
         red=(EVERY_ERROR,),
+    ),
+    Mutant(
+        name="rtsp-ignored",
+        story="media-service reads over RTMP, whatever INGEST_PROTOCOL says",
+        edits=(
+            Edit(
+                MEDIA_SETTINGS,
+                '        rtsp = self.ingest_protocol == "rtsp"\n',
+                "        rtsp = False\n",
+            ),
+        ),
+        behave=(RTSP, "-n", "b-frames.mp4"),
+        red=(READ_OVER_RTSP,),
     ),
 )
 """What the contract says, and nobody keeps."""

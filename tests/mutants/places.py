@@ -12,6 +12,7 @@ BAD_INPUT: Final = "features/production/bad_input.feature"
 CLEAN_UP: Final = "features/production/clean_up.feature"
 CONTRACT: Final = "features/production/contract.feature"
 ENGINES: Final = "features/production/speech_engines.feature"
+RTSP: Final = "features/production/rtsp.feature"
 STEADY: Final = "features/production/steady_output.feature"
 SURVIVAL: Final = "features/production/survival.feature"
 
@@ -48,6 +49,10 @@ WORKER_KILLED: Final = "the stream's worker is killed"
 EVERY_ERROR: Final = "every error of the contract is answered as it is documented"
 TAKEN_UP: Final = "a connection breaks, and the session is taken up"
 OBSERVERS: Final = "observers need a token of their own, and are not heard"
+READ_OVER_RTSP: Final = (
+    "b-frames.mp4, published over RTMP and read over RTSP -- @1.2 the clip of the stories, and "
+    "one whose pictures are not decoded as they are shown"
+)
 
 DUBBING: Final = "services/media-service/media_service/segment_dubbing.py"
 EGRESS: Final = "services/media-service/media_service/worker/egress.py"
@@ -68,3 +73,4 @@ PACE: Final = "services/media-service/media_service/sts_pace.py"
 STS_APP: Final = "services/sts-service/sts_service/app.py"
 SEQUENCER: Final = "services/sts-service/sts_service/ordering.py"
 ADMISSION: Final = "services/sts-service/sts_service/admission.py"
+MEDIA_SETTINGS: Final = "services/media-service/media_service/settings.py"
