@@ -118,7 +118,7 @@ def connects_to_custom(context: Context) -> None:
     """Find its connection in both kernels, and no sts-service of its own; then its clip dubbed."""
     run, notes = context.run.notes["run"], context.run.notes
     stack, timeout_s = _look(context, run), context.session.settings.timeout(10)
-    prove_connected_to(stack, notes["url"], notes["custom"], notes["address"], timeout_s)
+    prove_connected_to(stack, notes["url"], notes["custom"], notes["address"], timeout_s=timeout_s)
     run.let_go()
     prove_passed(run.nested, run.wait_ended())
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from environment.expectations import expect
-from environment.proofs import inside
 from environment.proofs.degradation_proofs import prove_backed_off, prove_failed_alone
+from environment.proofs.dual_proofs import prove_on_one_network
+from environment.proofs.nested_dual_proofs import prove_skipped_for_port
 from environment.runs.live_stream import LiveStream
 from environment.runs.nested import NestedRun
 from environment.runs.obstacles import fixed_ports
@@ -61,20 +62,8 @@ def run_on_taken_port(context: Context) -> None:
 @then("its test is skipped, and its summary says which port is taken, and by whom")
 def skipped_for_port(context: Context) -> None:
     """Find it skipped, the run successful, and in what it printed the port and who holds it."""
-    nested, notes = context.run.notes["nested"], context.run.notes
-    said = " ".join(nested.output.split())
-    holder = context.session.dual_stack().media_server.name
-    outcomes = [r["outcome"] for r in nested.summary.get("results", [])]
-    expect(
-        [each for each in outcomes if each != "not_selected"] == ["skipped"]
-        and notes["status"] == 0
-        and f"Port {notes['port']} of the host" in said
-        and f"is taken by the container {holder}" in said,
-        expected=f"one scenario skipped, with port {notes['port']} and {holder}, exit status 0",
-        seen=f"status {notes['status']}, {outcomes}; {nested.output[-1500:]}",
-        evidence=nested.log_file,
-        hint="environment/stack/compose.py tells a port conflict, environment/vocabulary.py skips.",
-    )
+    notes, holder = context.run.notes, context.session.dual_stack().media_server.name
+    prove_skipped_for_port(notes["nested"], notes["status"], notes["port"], holder)
 
 
 @given("media-service is told to publish where nobody listens")
@@ -141,25 +130,7 @@ def published_to_pair(context: Context) -> None:
 @then("one network has the containers of both, and media-service knows `{name}` by name")
 def one_network(context: Context, name: str) -> None:
     """Find all of them on it; the name leads to STS's address, where the connection goes."""
-    notes, pair = context.run.notes, context.run.notes["pair"]
-    members = {
-        each.name: each.inspect()["NetworkSettings"]["Networks"]
-        for each in pair.containers.values()
-    }
-    addresses = {
-        key: nets.get(notes["network"], {}).get("IPAddress") for key, nets in members.items()
-    }
-    wanted = addresses[pair.sts_service.name]
-    connection = inside.wait_for_connection(pair.media_service, pair.sts_service.spec.http_port)
-    expect(
-        all(addresses.values())
-        and {len(nets) for nets in members.values()} == {1}
-        and inside.resolve(pair.media_service, name) == wanted
-        and connection.remote_address == wanted,
-        expected=f"all on {notes['network']}, {name} resolved to {wanted} and connected to",
-        seen=(addresses, connection),
-        hint="`docker network inspect` lists the members' addresses and aliases.",
-    )
+    prove_on_one_network(context.run.notes["pair"], context.run.notes["network"], name)
 
 
 @then("the clip is dubbed to its end there")

@@ -6,11 +6,11 @@ from environment.expectations import expect
 from environment.proofs.dual_proofs import (
     prove_exposed,
     prove_project_started,
+    prove_protocols_spoken,
     prove_running,
     prove_two_projects,
 )
 from environment.proofs.echo_proofs import prove_came_back_unchanged, prove_marked_as_echo
-from environment.proofs.endpoints import ask, speaks_rtmp, speaks_rtsp
 from environment.proofs.nested_dual_proofs import (
     prove_clip_dubbed,
     prove_coordinated,
@@ -65,17 +65,11 @@ def media_ports_accessible(context: Context, api: int, rtsp: int, rtmp: int) -> 
     pair = context.run.notes["pair"]
     prove_exposed(pair.media_service, {api: pair.outside(api)})
     prove_exposed(pair.media_server, {port: pair.outside(port) for port in (rtsp, rtmp)})
-    timeout_s = pair.settings.timeout(5)
-    answers = {
-        "api": ask(f"http://localhost:{pair.outside(api)}/health", timeout_s=timeout_s).status,
-        "rtsp": speaks_rtsp("localhost", pair.outside(rtsp), timeout_s=timeout_s),
-        "rtmp": speaks_rtmp("localhost", pair.outside(rtmp), timeout_s=timeout_s),
-    }
-    expect(
-        answers == {"api": 200, "rtsp": True, "rtmp": True},
-        expected="HTTP, RTSP and RTMP spoken at their ports",
-        seen=answers,
-        hint="`docker ps` shows who holds which port.",
+    prove_protocols_spoken(
+        api=pair.outside(api),
+        rtsp=pair.outside(rtsp),
+        rtmp=pair.outside(rtmp),
+        timeout_s=pair.settings.timeout(5),
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from environment.expectations import expect
 from environment.proofs import inside
-from environment.proofs.endpoints import published_ports
+from environment.proofs.endpoints import ask, published_ports, speaks_rtmp, speaks_rtsp
 from environment.proofs.examination import logged_translations
 from environment.runs.media_urls import SESSION_KINDS
 from environment.stack.addresses import HOST_FROM_INSIDE
@@ -124,6 +124,33 @@ def prove_exposed(container: ServiceContainer, ports: Mapping[int, int]) -> None
     )
 
 
+def prove_protocols_spoken(*, api: int, rtsp: int, rtmp: int, timeout_s: float) -> None:
+    """From the host, each of these ports speaks its protocol."""
+    answers = {
+        "api": ask(f"http://localhost:{api}/health", timeout_s=timeout_s).status,
+        "rtsp": speaks_rtsp("localhost", rtsp, timeout_s=timeout_s),
+        "rtmp": speaks_rtmp("localhost", rtmp, timeout_s=timeout_s),
+    }
+    expect(
+        answers == {"api": 200, "rtsp": True, "rtmp": True},
+        expected=f"HTTP, RTSP and RTMP spoken at {api}, {rtsp} and {rtmp}",
+        seen=answers,
+        hint="`docker ps` shows who holds which port.",
+    )
+
+
+def prove_ports_of_file(pair: ComposeStack, wanted: Mapping[str, int]) -> None:
+    """Every port is published where the variables say, by setting, and speaks its protocol."""
+    rtmp, rtsp = wanted["mediamtx_rtmp_port"], wanted["mediamtx_rtsp_port"]
+    media_api, sts = wanted["media_service_port"], wanted["sts_port"]
+    server = {1935: rtmp, 8554: rtsp, 9997: wanted["mediamtx_api_port"]}
+    prove_exposed(pair.media_server, server)
+    prove_exposed(pair.media_service, {8080: media_api})
+    prove_exposed(pair.sts_service, {sts: sts})
+    timeout_s = pair.settings.timeout(5)
+    prove_protocols_spoken(api=media_api, rtsp=rtsp, rtmp=rtmp, timeout_s=timeout_s)
+
+
 def prove_over_host_port(
     stack: ComposeStack, connection: TcpConnection, url: str, client: ServiceContainer
 ) -> None:
@@ -193,4 +220,24 @@ def prove_taken_from_outside(stack: ComposeStack, server: ServiceContainer) -> N
         expected=f"a connection to port {port} of {server.name} from outside of its network",
         seen=held,
         hint=f"`docker exec {server.name} cat /proc/net/tcp`",
+    )
+
+
+def prove_on_one_network(pair: ComposeStack, network: str, name: str) -> None:
+    """All containers are on that network alone; ``name`` and the connection lead to STS."""
+    members = {
+        each.name: each.inspect()["NetworkSettings"]["Networks"]
+        for each in pair.containers.values()
+    }
+    addresses = {key: nets.get(network, {}).get("IPAddress") for key, nets in members.items()}
+    wanted = addresses[pair.sts_service.name]
+    connection = inside.wait_for_connection(pair.media_service, pair.sts_service.spec.http_port)
+    expect(
+        all(addresses.values())
+        and {len(nets) for nets in members.values()} == {1}
+        and inside.resolve(pair.media_service, name) == wanted
+        and connection.remote_address == wanted,
+        expected=f"all on {network}, {name} resolved to {wanted} and connected to",
+        seen=(addresses, connection),
+        hint="`docker network inspect` lists the members' addresses and aliases.",
     )

@@ -60,3 +60,19 @@ def prove_taken_down(nested: NestedRun) -> None:
         evidence=nested.log_file,
         hint="environment/stack/compose.py takes them down, the reaper what is left.",
     )
+
+
+def prove_skipped_for_port(nested: NestedRun, status: int, port: int, holder: str) -> None:
+    """Its scenario was skipped, the run successful, and it said which port, and who holds it."""
+    said = " ".join(nested.output.split())
+    outcomes = [result["outcome"] for result in nested.summary.get("results", [])]
+    expect(
+        [each for each in outcomes if each != "not_selected"] == ["skipped"]
+        and status == 0
+        and f"Port {port} of the host" in said
+        and f"is taken by the container {holder}" in said,
+        expected=f"one scenario skipped, with port {port} and {holder}, exit status 0",
+        seen=f"status {status}, {outcomes}; {nested.output[-1500:]}",
+        evidence=nested.log_file,
+        hint="environment/stack/compose.py tells a port conflict, environment/vocabulary.py skips.",
+    )

@@ -146,7 +146,10 @@ class ComposeStack:
             return
         sweep(self._client)
         begun = time.monotonic()
-        with ThreadPoolExecutor(max_workers=len(self.projects)) as pool:
+        self._describe()
+        # Two that made the same network at once would make two of one name.
+        apart = len({project.network for project in self.projects.values()})
+        with ThreadPoolExecutor(max_workers=apart) as pool:
             for launch in [pool.submit(self.up, key) for key in self.projects]:
                 launch.result()
         self.media_service.wait_ready(self.settings.load_timeout)
