@@ -9,6 +9,7 @@ from environment.expectations import expect
 from environment.proofs import inside
 from environment.proofs.dual_proofs import prove_exposed, prove_ports_of_file, prove_told
 from environment.proofs.endpoints import ask
+from environment.proofs.nested_dual_proofs import prove_published_and_passed
 from environment.proofs.network_proofs import prove_connected, prove_session
 from environment.runs.nested import NestedRun
 from environment.runs.obstacles import fixed_ports
@@ -150,19 +151,8 @@ def non_standard_ports(context: Context) -> None:
 def ci_ports_used(context: Context) -> None:
     """Find each service of that run published where it was told, and its scenario passed."""
     notes = context.run.notes
-    published = {port for each in notes["found"].values() for port in each.published.values()}
-    given_ports = {int(value) for name, value in notes["ports"].items() if name.endswith("_PORT")}
-    outcomes = {r["outcome"] for r in notes["nested"].summary.get("results", [])}
-    expect(
-        notes["status"] == 0
-        and published == given_ports
-        and outcomes <= {"passed", "not_selected"}
-        and "passed" in outcomes,
-        expected=f"the ports {sorted(given_ports)} published, the scenario passed",
-        seen=f"{sorted(published)}, {outcomes}, status {notes['status']}",
-        evidence=notes["nested"].log_file,
-        hint="its own summary tells what failed.",
-    )
+    ports = {int(value) for name, value in notes["ports"].items() if name.endswith("_PORT")}
+    prove_published_and_passed(notes["nested"], notes["status"], notes["found"], ports)
 
 
 def _compose_files() -> tuple[bytes, ...]:

@@ -76,3 +76,21 @@ def prove_skipped_for_port(nested: NestedRun, status: int, port: int, holder: st
         evidence=nested.log_file,
         hint="environment/stack/compose.py tells a port conflict, environment/vocabulary.py skips.",
     )
+
+
+def prove_published_and_passed(
+    nested: NestedRun, status: int, found: Mapping[str, ProjectContainer], ports: set[int]
+) -> None:
+    """Its services were published at these ports of the host and at no other, and it passed."""
+    published = {port for each in found.values() for port in each.published.values()}
+    outcomes = {result["outcome"] for result in nested.summary.get("results", [])}
+    expect(
+        status == 0
+        and published == ports
+        and outcomes <= {"passed", "not_selected"}
+        and "passed" in outcomes,
+        expected=f"the ports {sorted(ports)} published, the scenario passed",
+        seen=f"{sorted(published)}, {outcomes}, status {status}",
+        evidence=nested.log_file,
+        hint="its own summary tells what failed.",
+    )
