@@ -55,6 +55,7 @@ _OF_019: Final[dict[str, Any]] = {
     "mediamtx_rtmp_url": "rtmp://mediamtx:1935",
     "mediamtx_rtsp_url": "rtsp://mediamtx:8554",
     "mediamtx_api_url": "http://mediamtx:9997",
+    "ingest_protocol": "rtsp",
     "sts_reconnect_attempts": 3,
     "sts_unavailable_policy": "fail",
 }
