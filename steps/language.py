@@ -12,6 +12,7 @@ from environment.waiting import wait_for
 
 CLIP = "30s-english-counting.mp4"
 PROBE_S = 15
+NAMES = {"es": "Spanish"}
 
 
 @when("ffprobe extracts audio language metadata")
@@ -48,9 +49,10 @@ def output_looked_at(context: Context) -> None:
     context.run.notes |= {"source": probe(context.session.clip(CLIP)), "seen": seen}
 
 
-@then("metadata shows target language ({language} for {_name})")
-def shows_language(context: Context, language: str, _name: str) -> None:
+@then("metadata shows target language ({language} for {name})")
+def shows_language(context: Context, language: str, name: str) -> None:
     """Find the language wherever ffprobe looked, and not in what was published."""
+    assert NAMES[language] == name, f"{language} is {NAMES[language]}, not {name}"
     prove_language(context.run.notes["seen"], context.run.notes["source"], language)
 
 
