@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 
 from environment.expectations import expect
-from environment.proofs.degradation_proofs import prove_backed_off, prove_failed_alone
-from environment.proofs.dual_proofs import prove_on_one_network
+from environment.proofs.degradation_proofs import (
+    prove_backed_off,
+    prove_failed_alone,
+    prove_no_output,
+)
+from environment.proofs.dual_proofs import prove_on_one_network, prove_reported_dubbed
 from environment.proofs.nested_dual_proofs import prove_skipped_for_port
 from environment.runs.live_stream import LiveStream
 from environment.runs.nested import NestedRun
@@ -92,13 +96,7 @@ def failed_without_output(context: Context) -> None:
     """Find the error in log and report, the worker gone, the service well, and no output path."""
     stack, stream = context.session.stack(), context.run.notes["stream"]
     prove_failed_alone(stack, stream.report, REFUSED, since=context.run.notes["since"])
-    path_out = stream.report["path_out"]
-    expect(
-        stack.media_server.path(path_out) is None,
-        expected=f"no {path_out} on the media server",
-        seen=stack.media_server.path(path_out),
-        hint="/v3/paths/list of the media server.",
-    )
+    prove_no_output(stack, stream)
 
 
 @given("another pair of projects, both told the same network name")
@@ -116,7 +114,7 @@ def same_network(context: Context) -> None:
 
 @when("a clip is published to that pair")
 def published_to_pair(context: Context) -> None:
-    """Publish a short one, and wait until media-service takes it in."""
+    """Publish a short one, and wait until the pair's media server has it."""
     pair, notes = context.run.notes["pair"], context.run.notes
     path = context.run.path("live/merged/in")
     publication = publish(
@@ -138,11 +136,4 @@ def dubbed_there(context: Context) -> None:
     """Find the stream finished by media-service's report, every segment but a tail dubbed."""
     pair, path = context.run.notes["pair"], context.run.notes["path"]
     report = wait_for_state(pair, path, "finished", timeout_s=pair.settings.timeout(60))
-    outcomes = [(s["number"], s["outcome"], s["reason"]) for s in report["segments"]]
-    expect(
-        outcomes
-        and all(outcome == "dubbed" or reason == "tail" for _n, outcome, reason in outcomes),
-        expected="every segment dubbed",
-        seen=outcomes,
-        hint="media-service's /v1/streams of that pair.",
-    )
+    prove_reported_dubbed(report)

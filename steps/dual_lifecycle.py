@@ -84,7 +84,8 @@ def sts_port_accessible(context: Context, port: int) -> None:
     """Find it published, and open a Socket.IO session there from the host."""
     pair = context.run.notes["pair"]
     prove_exposed(pair.sts_service, {pair.sts_service.spec.http_port: pair.outside(port)})
-    with WireClient(f"http://localhost:{pair.outside(port)}"):
+    key = pair.settings.sts_api_key
+    with WireClient(f"http://localhost:{pair.outside(port)}", api_key=key):
         clients = pair.sts_service.metric("sts_connections")
     expect(
         clients == 1,

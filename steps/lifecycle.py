@@ -87,9 +87,14 @@ def fallback_used(context: Context) -> None:
 @then("logs reconnection attempts")
 def reconnections_logged(context: Context) -> None:
     """Find them in its log: the first wait as configured, each next one twice as long."""
-    stack, since = context.session.stack(), context.run.notes["at"]
-    base_s = stack.settings.sts_reconnect_base_s
-    prove_reconnections_logged(stack, base_s, ATTEMPTS_SEEN, since=since)
+    stack, notes = context.session.stack(), context.run.notes
+    prove_reconnections_logged(
+        stack,
+        stack.settings.sts_reconnect_base_s,
+        ATTEMPTS_SEEN,
+        notes["metrics"],
+        since=notes["at"],
+    )
 
 
 @given("STS-service container stopped")
@@ -131,7 +136,10 @@ def pipeline_resumes(context: Context) -> None:
     notes = context.run.notes
     stream, at, connected_at = notes["stream"], notes["at"], notes["connected at"]
     stream.wait_segments(
-        "dubbed again", 2, lambda s: is_dubbed(s) and s["cut_at"] > at, timeout_s=SEGMENT_WITHIN_S
+        "dubbed again",
+        2,
+        lambda s: is_dubbed(s) and s["cut_at"] > connected_at,
+        timeout_s=SEGMENT_WITHIN_S,
     )
     aftermath = _ended(context)
     prove_resumed_with_next(aftermath, gone_at=at, back_at=connected_at)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from environment.stack.containers import ServiceContainer
 
 _FILLER: Final = ".filled-on-purpose"
-_NO_SPACE: Final = "No space left on device"
+NO_SPACE: Final = "No space left on device"
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def full_disk(container: ServiceContainer, folder: str) -> Iterator[None]:
     filler = f"{folder}/{_FILLER}"
     try:
         written = container.exec("dd", "if=/dev/zero", f"of={filler}", "bs=4096")
-        if _NO_SPACE not in written.output:
+        if NO_SPACE not in written.output:
             raise HarnessError(f"{folder} of {container.name} is not full: {written.output}")
         yield
     finally:

@@ -208,12 +208,12 @@ def prove_apart(stacks: Sequence[ProductionStack]) -> None:
 
 
 def prove_at_once(runs: Sequence[NestedRun]) -> None:
-    """The clips of the runs were on the air, and being dubbed, at the same time."""
+    """The clips of the runs were on the air at the same time."""
     times = [
         {line.event: line.at for line in run.events if line.event.startswith("publish_")}
         for run in runs
     ]
-    begun = max(each.get("publish_active", 0.0) for each in times)
+    begun = max(each.get("publish_active", float("inf")) for each in times)
     ended = min(each.get("publish_ended", 0.0) for each in times)
     expect(
         ended - begun >= _TOGETHER_S,

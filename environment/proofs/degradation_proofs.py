@@ -21,6 +21,7 @@ from environment.stack.metrics import Metrics, total
 
 if TYPE_CHECKING:
     from environment.proofs.aftermath import Aftermath
+    from environment.runs.live_stream import LiveStream
     from environment.stack.topology import Topology
 
 AS_LONG_WITHIN_S: Final = 0.5
@@ -134,7 +135,8 @@ def prove_failed_alone(
         and text in str(line.fields.get("error"))
     ]
     worker = report["worker"] or {}
-    gone = service.exec("test", "-e", f"/proc/{worker.get('pid')}").exit_code != 0
+    # 1: there is no such process; anything else: nobody could look.
+    gone = service.exec("test", "-e", f"/proc/{worker.get('pid')}").exit_code == 1
     expect(
         said and report["state"] == "failed" and text in (report["error"] or ""),
         expected=f"{text!r} as an error in the log, and in the report of a failed stream",
@@ -147,6 +149,17 @@ def prove_failed_alone(
         seen=f"exit code {worker.get('exit_code')}, gone: {gone}, answering: "
         f"{service.is_answering()}",
         hint="media-service's log: worker_exited.",
+    )
+
+
+def prove_no_output(stack: Topology, stream: LiveStream) -> None:
+    """The media server has no output of the stream, and never had as long as it was followed."""
+    state = stack.media_server.path(stream.path_out)
+    expect(
+        state is None and not stream.output_bytes,
+        expected=f"no {stream.path_out} on the media server, at no time",
+        seen=(state, stream.output_bytes[-1:]),
+        hint="/v3/paths/list of the media server.",
     )
 
 

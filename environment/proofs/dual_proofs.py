@@ -6,7 +6,7 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from environment.expectations import expect
@@ -240,4 +240,16 @@ def prove_on_one_network(pair: ComposeStack, network: str, name: str) -> None:
         expected=f"all on {network}, {name} resolved to {wanted} and connected to",
         seen=(addresses, connection),
         hint="`docker network inspect` lists the members' addresses and aliases.",
+    )
+
+
+def prove_reported_dubbed(report: Mapping[str, Any]) -> None:
+    """By media-service's report every segment was dubbed, but for a tail that is too short."""
+    outcomes = [(s["number"], s["outcome"], s["reason"]) for s in report["segments"]]
+    spoken = [outcome for _number, outcome, reason in outcomes if reason != "tail"]
+    expect(
+        spoken and set(spoken) == {"dubbed"},
+        expected="every segment dubbed",
+        seen=outcomes,
+        hint="media-service's /v1/streams of that pair.",
     )

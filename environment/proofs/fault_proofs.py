@@ -5,9 +5,12 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
+from environment.errors import HarnessError
 from environment.expectations import expect
+from environment.faults.disk import NO_SPACE
 from environment.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -22,7 +25,8 @@ began = time.monotonic()
 try:
     urllib.request.urlopen(sys.argv[1] + "/health", timeout=float(sys.argv[2])).read()
 except OSError as error:
-    print("failed", error)
+    late = isinstance(getattr(error, "reason", error), TimeoutError)
+    print("late" if late else f"failed: {error}")
 else:
     print(time.monotonic() - began)
 """
@@ -37,22 +41,30 @@ def prove_not_answering(container: ServiceContainer) -> None:
     )
 
 
-def request_s(container: ServiceContainer, url: str, timeout_s: float) -> float | None:
-    """How long a request for /health takes, made inside the container; None: no answer in time."""
+def request_s(container: ServiceContainer, url: str, timeout_s: float) -> float:
+    """How long a request for /health takes, made inside the container; inf: no answer in time.
+
+    Raises ``HarnessError`` where it was refused, or could not be made at all.
+    """
     done = container.exec(
         *("python3", "-c", _REQUEST, url, str(timeout_s)), timeout_s=_LONGEST_REQUEST_S + timeout_s
     )
     said = done.output.strip().splitlines()[-1:]
-    return None if not said or said[0].startswith("failed") else float(said[0])
+    if said == ["late"]:
+        return math.inf
+    try:
+        return float(said[0])
+    except (IndexError, ValueError) as error:
+        raise HarnessError(f"{container.name} could not ask {url}: {done.output}") from error
 
 
 def prove_slow(container: ServiceContainer, url: str, least_ms: float) -> None:
     """A request from inside the container takes that long, or longer, and is answered."""
     took_s = request_s(container, url, _LONGEST_REQUEST_S)
     expect(
-        took_s is not None and 1000 * took_s >= least_ms,
+        least_ms <= 1000 * took_s < math.inf,
         expected=f"an answer from {url} after {least_ms:g} ms or more",
-        seen="no answer" if took_s is None else f"after {1000 * took_s:.0f} ms",
+        seen=f"after {1000 * took_s:.0f} ms",
         hint="environment/faults/link_program.py is the proxy; `docker logs` of it.",
     )
 
@@ -61,7 +73,7 @@ def prove_silent(container: ServiceContainer, url: str, limit_s: float) -> None:
     """A request from inside the container is not answered in that time."""
     took_s = request_s(container, url, limit_s)
     expect(
-        took_s is None,
+        took_s == math.inf,
         expected=f"no answer from {url} within {limit_s:g} s",
         seen=f"an answer after {took_s} s",
         hint="environment/faults/link_program.py is the proxy.",
@@ -73,8 +85,10 @@ def prove_room(container: ServiceContainer, folder: str, *, room: bool) -> None:
     file = f"{folder}/.room"
     written = container.exec("dd", "if=/dev/zero", f"of={file}", "bs=65536", "count=1")
     container.exec("rm", "-f", file)
+    # Whatever else keeps it from being written is no full disk.
+    full = written.exit_code != 0 and NO_SPACE in written.output
     expect(
-        (written.exit_code == 0) == room,
+        written.exit_code == 0 if room else full,
         expected=f"{'room' if room else 'no room'} at {folder} in {container.name}",
         seen=written.output.strip(),
         hint="`docker exec … df` of the folder.",

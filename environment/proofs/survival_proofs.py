@@ -13,6 +13,7 @@ from environment.expectations import expect
 from environment.measuring.media import timeline
 from environment.proofs.output_proofs import LONGEST_HOLD_S
 from environment.proofs.service_log import Logged, logged
+from environment.stack.metrics import Metrics, total
 from environment.waiting import NotYet, wait_within
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ def prove_disconnect_noticed(stack: Topology, *, since: float, limit_s: float) -
 
 
 def prove_reconnections_logged(
-    stack: Topology, base_s: float, count: int, *, since: float
+    stack: Topology, base_s: float, count: int, before: Metrics, *, since: float
 ) -> list[Logged]:
     """The log has that many attempts to reconnect or more, each wait twice the one before.
 
-    The waits are held against the lines' own times, and the attempts against the counter.
+    The waits are held against the lines' own times, and the attempts against what the counter has
+    grown by since ``before``.
     """
     service = stack.media_service
     lines = logged(service, "sts_reconnecting", since=since)
@@ -71,12 +73,13 @@ def prove_reconnections_logged(
         seen=[(line.fields.get("attempt"), line.fields.get("delay_s"), line.at) for line in lines],
         hint="media-service's log: sts_reconnecting.",
     )
-    counted = service.metric("media_service_sts_reconnect_attempts_total", kind="backoff")
+    name, kind = "media_service_sts_reconnect_attempts_total", {"kind": "backoff"}
+    counted = service.metric(name, **kind) - total(before, name, kind)
     expect(
         counted >= len(lines) - 1,
         expected=f"{len(lines) - 1} attempts counted at least: the last may not be over its wait",
         seen=counted,
-        hint="/metrics of media-service: media_service_sts_reconnect_attempts_total.",
+        hint=f"/metrics of media-service: {name}.",
     )
     return lines
 
@@ -109,6 +112,13 @@ def prove_resumed_with_next(aftermath: Aftermath, *, gone_at: float, back_at: fl
     away = [s["number"] for s in during if s["outcome"] == "original"]
     before = [s["number"] for s in aftermath.segments if (s["released_at"] or gone_at) < gone_at]
     since = [s["number"] for s in aftermath.segments if s["cut_at"] > back_at]
+    expect(
+        since,
+        expected="a segment that was cut after STS was back",
+        seen=[(s["number"], s["outcome"]) for s in aftermath.segments],
+        evidence=aftermath.folder / "aftermath.json",
+        hint="the stream went on for too short a time behind STS's return.",
+    )
     prove_fates(aftermath, dubbed=[*before, *since], original=away)
 
 

@@ -17,6 +17,7 @@ from environment.proofs.degradation_proofs import (
     prove_dropped_late,
     prove_failed_alone,
     prove_no_error_logged,
+    prove_no_output,
     prove_timed_out,
     what_was_not_dubbed,
 )
@@ -41,7 +42,7 @@ class Service:
     def __init__(self, *lines: str) -> None:
         self.lines = lines
         self.late = 1.0
-        self.worker_there = False
+        self.looked = 1
         self.healthy = True
 
     def logs(self, since: float) -> str:
@@ -51,7 +52,7 @@ class Service:
         return self.late
 
     def exec(self, *_argv: str) -> Any:
-        return SimpleNamespace(exit_code=0 if self.worker_there else 1)
+        return SimpleNamespace(exit_code=self.looked)
 
     def is_answering(self) -> bool:
         return self.healthy
@@ -160,8 +161,9 @@ def test_an_error_about_the_stream_is_seen_and_one_about_another_is_not() -> Non
 def test_a_failed_stream_has_an_error_a_dead_worker_and_a_healthy_service() -> None:
     text = "audio track required"
     prove_failed_alone(stack(ERROR), REPORT, text, since=BEGAN)
-    there, ill = stack(ERROR), stack(ERROR)
-    there.media_service.worker_there, ill.media_service.healthy = True, False
+    there, blind, ill = stack(ERROR), stack(ERROR), stack(ERROR)
+    there.media_service.looked, blind.media_service.looked = 0, 127
+    ill.media_service.healthy = False
     worker = {"pid": 7, "exit_code": 0}
     for told, report in (
         (stack(), REPORT),
@@ -169,10 +171,24 @@ def test_a_failed_stream_has_an_error_a_dead_worker_and_a_healthy_service() -> N
         (stack(ERROR), REPORT | {"state": "finished"}),
         (stack(ERROR), REPORT | {"worker": worker}),
         (there, REPORT),
+        (blind, REPORT),
         (ill, REPORT),
     ):
         with pytest.raises(ExpectationFailed):
             prove_failed_alone(told, report, text, since=BEGAN)
+
+
+def test_an_output_that_was_there_for_a_while_is_noticed() -> None:
+    def served(state: Any) -> Any:
+        return SimpleNamespace(media_server=SimpleNamespace(path=lambda _name: state))
+
+    def followed(*samples: tuple[float, int]) -> Any:
+        return SimpleNamespace(path_out="live/x/out", output_bytes=samples)
+
+    prove_no_output(served(None), followed())
+    for state, stream in ((None, followed((BEGAN, 9))), ({"ready": True}, followed())):
+        with pytest.raises(ExpectationFailed):
+            prove_no_output(served(state), stream)
 
 
 def nested(outcome: str, *, warns: str = "", reason: str = "", printed: str = "") -> Any:

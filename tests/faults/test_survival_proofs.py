@@ -60,7 +60,7 @@ def test_log_lines_are_read_and_others_passed_over() -> None:
 
 def test_doubling_waits_are_taken() -> None:
     told = attempts((0, 2), (2.01, 4), (6.1, 8))
-    assert len(prove_reconnections_logged(stack(*told), 2.0, 3, since=BEGAN)) == 3
+    assert len(prove_reconnections_logged(stack(*told), 2.0, 3, {}, since=BEGAN)) == 3
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,17 @@ def test_doubling_waits_are_taken() -> None:
 )
 def test_other_waits_are_noticed(waits: list[tuple[float, float]], counted: float) -> None:
     with pytest.raises(ExpectationFailed):
-        prove_reconnections_logged(stack(*attempts(*waits), counted=counted), 2.0, 2, since=BEGAN)
+        prove_reconnections_logged(
+            stack(*attempts(*waits), counted=counted), 2.0, 2, {}, since=BEGAN
+        )
+
+
+def test_attempts_that_were_counted_before_do_not_count() -> None:
+    name = "media_service_sts_reconnect_attempts_total"
+    before = {(name, frozenset({("kind", "backoff")})): 9.0}
+    told = attempts((0, 2), (2.1, 4))
+    with pytest.raises(ExpectationFailed, match="attempts counted"):
+        prove_reconnections_logged(stack(*told), 2.0, 2, before, since=BEGAN)
 
 
 def test_reconnects_are_counted() -> None:
@@ -153,6 +163,9 @@ def test_resumption_is_with_the_very_next_segment() -> None:
     late = {**heard, 3: "original", 4: "dubbed"}
     with pytest.raises(ExpectationFailed, match="segment 3: expected dubbed"):
         prove_resumed_with_next(aftermath(late), gone_at=8, back_at=20)
+    # Nothing was cut since: it is not known with what it resumed.
+    with pytest.raises(ExpectationFailed, match="after STS was back"):
+        prove_resumed_with_next(aftermath(heard), gone_at=8, back_at=24)
     never_away = dict.fromkeys(range(4), "dubbed")
     with pytest.raises(ExpectationFailed, match="while STS was away"):
         prove_resumed_with_next(aftermath(never_away), gone_at=8, back_at=20)

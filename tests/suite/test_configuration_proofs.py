@@ -176,6 +176,8 @@ def test_one_after_the_other_is_not_at_once() -> None:
     proofs.prove_at_once([on_air(10, 17), on_air(12, 19)])
     assert refused(lambda: proofs.prove_at_once([on_air(10, 17), on_air(16, 23)]))
     assert refused(lambda: proofs.prove_at_once([on_air(10, 17), nested()]))
+    never_active = nested(events=[LogLine(19, "publish_ended", {})])
+    assert refused(lambda: proofs.prove_at_once([on_air(10, 17), never_active]))
 
 
 def test_the_network_is_made_under_its_name_and_taken_away() -> None:

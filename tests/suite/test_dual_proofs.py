@@ -179,3 +179,15 @@ def test_what_is_wrong_is_refused_and_explained(proof: Callable[[], object]) -> 
         proof()
     assert failed.value.expected
     assert failed.value.hint
+
+
+def test_a_stream_that_is_all_tail_was_not_dubbed() -> None:
+    def report(*ended: tuple[str, str | None]) -> dict[str, Any]:
+        named = enumerate(ended)
+        return {"segments": [{"number": n, "outcome": o, "reason": r} for n, (o, r) in named]}
+
+    tail = ("original", "tail")
+    dual_proofs.prove_reported_dubbed(report(("dubbed", None), tail))
+    for ended in ((), (tail,), (("dubbed", None), ("original", "timeout"))):
+        with pytest.raises(ExpectationFailed):
+            dual_proofs.prove_reported_dubbed(report(*ended))
