@@ -68,9 +68,7 @@ def gets_broken(context: Context, container: str, outage: str) -> None:
 @when("`{container}` comes back")
 def comes_back(context: Context, container: str) -> None:
     """Undo what it got; wait until the container is healthy."""
-    faults = context.run.faults
-    for name in [name for name in faults.present if name.startswith(f"{container} is ")]:
-        faults.undo(name)
+    context.run.faults.undo_all(f"{container} is ")
     container_named(context.session.stack(), container).wait_healthy()
 
 
@@ -78,9 +76,7 @@ def comes_back(context: Context, container: str) -> None:
 def slowed_down(context: Context, container: str, processors: float) -> None:
     """Let it have no more than that, from now on."""
     target = container_named(context.session.stack(), container)
-    context.run.faults.inflict(
-        f"{container} has {processors:g} of a processor", throttled(target, processors)
-    )
+    context.run.faults.inflict(f"{container} is slowed down", throttled(target, processors))
 
 
 @when(

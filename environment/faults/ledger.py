@@ -32,9 +32,10 @@ class Faults:
         """Enter ``fault``; what it gives is returned. Raises ``HarnessError`` if it is there."""
         if name in self._present:
             raise HarnessError(f"There is already the fault: {name}.", remedy="undo it first.")
-        undoing = self._present[name] = ExitStack()
-        self._cleanup.callback(self._end, name, undoing)
+        undoing = ExitStack()
         given = undoing.enter_context(fault)
+        self._present[name] = undoing
+        self._cleanup.callback(self._end, name, undoing)
         self._on_event("fault_inflicted", fault=name)
         return given
 
@@ -47,6 +48,12 @@ class Faults:
                 remedy=f"present are: {', '.join(self._present) or 'none'}.",
             )
         self._end(name, undoing)
+
+    def undo_all(self, beginning: str) -> None:
+        """Undo all whose names begin so. Raises ``HarnessError`` if there is none."""
+        names = [name for name in self._present if name.startswith(beginning)]
+        for name in names or [beginning]:
+            self.undo(name)
 
     def _end(self, name: str, undoing: ExitStack) -> None:
         if self._present.get(name) is not undoing:

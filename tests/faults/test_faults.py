@@ -117,6 +117,31 @@ def test_a_fault_can_come_again_once_it_was_undone_and_not_before() -> None:
     assert calls == ["a in", "a out"] * 2
 
 
+def test_all_that_begin_alike_are_undone_together_and_one_has_to_be_there() -> None:
+    calls: list[str] = []
+    with ExitStack() as cleanup:
+        faults = Faults(cleanup, on_event=discard_event)
+        faults.inflict("x is away", noted(calls, "a"))
+        faults.inflict("y is away", noted(calls, "b"))
+        faults.undo_all("x is ")
+        assert faults.present == ("y is away",)
+        with pytest.raises(HarnessError, match="no such fault: x is"):
+            faults.undo_all("x is ")
+
+
+def test_a_fault_that_did_not_come_about_is_not_there() -> None:
+    @contextmanager
+    def refused() -> Iterator[None]:
+        raise HarnessError("it does not break")
+        yield
+
+    with ExitStack() as cleanup:
+        faults = Faults(cleanup, on_event=discard_event)
+        with pytest.raises(HarnessError, match="does not break"):
+            faults.inflict("a", refused())
+        assert faults.present == ()
+
+
 def test_an_undoing_that_fails_keeps_the_others_from_nothing() -> None:
     calls: list[str] = []
 
