@@ -1,5 +1,7 @@
 """H.264's parameter sets, held against what x264 was told when it wrote them."""
 
+import time
+
 import pytest
 
 from media_server import h264, sps
@@ -71,3 +73,10 @@ def test_units_and_their_lengths() -> None:
     for size in (3, 5):
         with pytest.raises(ValueError, match="ends"):
             list(h264.units(joined[:size]))
+
+
+def test_a_set_without_an_end_costs_nothing() -> None:
+    begun_s = time.process_time()
+    with pytest.raises(ValueError, match="ends early"):
+        sps.set_id(PPS[:1] + bytes(1 << 20) + b"\x01")
+    assert time.process_time() - begun_s < 1

@@ -281,3 +281,21 @@ def test_a_spool_that_cannot_be_read_costs_what_is_in_it(clip: Path, tmp_path: P
     told = carry(clip, tmp_path / "out.flv", spool_folder=str(tmp_path / "gone"))
     assert isinstance(told[-1], Finished)
     assert len(of(told, Released)) == 4
+
+
+def test_what_finds_no_place_in_the_queues_stays_on_disk(
+    clip: Path, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Mortal(clip, tmp_path / "first.flv", folder, dies_at_s=1.5)
+    unsent = unpublished(folder)
+    assert unsent
+    monkeypatch.setattr("media_service.worker.waiting_room.VideoQueue.__init__.__defaults__", (1,))
+    told = carry(
+        Path(),
+        tmp_path / "second.flv",
+        **{**standing(dead), "input_url": "", "spool_folder": str(folder)},
+    )
+    failed = told[-1]
+    assert isinstance(failed, Failed)
+    assert failed.reason == "video_backlog_full"
+    assert unpublished(folder) == unsent

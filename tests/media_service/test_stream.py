@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from media_service.checkpoint import Checkpoint, SavedSource, write_checkpoint
 from media_service.discovery import Discovery, PublishedPath
 from media_service.http_api import HttpApi
 from media_service.metrics import Metrics
@@ -36,7 +37,7 @@ from media_service.protocol import (
     Start,
     Stop,
 )
-from media_service.report import MAX_LISTED, StsReport
+from media_service.report import MAX_LISTED, StreamReport, StsReport
 from media_service.settings import Settings
 from media_service.spool_store import SpoolStore
 from media_service.stream import DubbedStream
@@ -574,6 +575,35 @@ async def test_a_late_take_over_waits_for_the_earlier_output_and_a_stop_reaches_
         await supervisor.stop()
     assert all(Stop() in worker.commands for worker in endless)
     assert supervisor.active == 0
+    await supervisor.stop()
+
+
+async def test_of_two_that_were_left_at_one_path_the_earlier_ends(segment_dir: Path) -> None:
+    # A process that was killed during a take-over; which of them was alive last says nothing.
+    for name, detected_at, written_at in (("earlier", 1.0, 20.0), ("later", 2.0, 10.0)):
+        report = StreamReport(
+            stream_id=name,
+            name="a",
+            path_in=SOURCE.path,
+            path_out=SOURCE.output_path,
+            ready_at=None,
+            detected_at=detected_at,
+        )
+        checkpoint = Checkpoint(
+            written_at=written_at,
+            source=SavedSource.of(SOURCE),
+            zero_at=None,
+            goes_on=True,
+            report=report,
+        )
+        write_checkpoint(segment_dir / name, checkpoint.encode())
+    supervisor = Supervisor(Settings(), cast(StsClient, FakeSts(answer)), Metrics(), Scripted())
+    await supervisor.take_up()
+    async with asyncio.timeout(5):
+        while len(supervisor._running) > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert [report.state for report in supervisor.reports] == ["failed", "waiting"]
+    assert [report.stream_id for report in supervisor.reports] == ["earlier", "later"]
     await supervisor.stop()
 
 

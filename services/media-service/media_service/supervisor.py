@@ -63,15 +63,15 @@ class Supervisor:
 
     async def take_up(self) -> None:
         """Take up what an earlier process has left in ``SEGMENT_DIR`` (021, FR-024)."""
-        for left in await asyncio.to_thread(self._store.left):
+        streams = await asyncio.to_thread(self._store.left)
+        for left in sorted(streams, key=lambda one: one.checkpoint.report.detected_at):
             source = left.checkpoint.source.published()
             stream = self._add(left.checkpoint.report.stream_id, source, left)
             if left.checkpoint.goes_on:
-                self._current[source.path] = stream
-                self._run(stream)
+                self._follow(source, stream)
             elif stream.report.state == "finished":
                 stream.left_by_source = True
-                self._current[source.path] = stream
+                self._become_current(source, stream)
 
     async def reconcile(self, published: list[PublishedPath]) -> None:
         """Start what is published and not known; a publication that failed is not tried again."""
@@ -133,16 +133,23 @@ class Supervisor:
             self._run(stream)
 
     def _begin(self, path: PublishedPath) -> None:
+        self._follow(path, self._add(stream_id_for(path.name), path))
+
+    def _become_current(self, path: PublishedPath, stream: DubbedStream) -> None:
+        """Have a path's source be this stream's: the one before, if any, has lost it for good."""
+        before, self._current[path.path] = self._current.get(path.path), stream
+        if before is not None:
+            before.presence.missed()
+            self._dispose(before)
+
+    def _follow(self, path: PublishedPath, stream: DubbedStream) -> None:
+        """Run a stream, whose output waits for those that have its path still."""
         earlier = [
             task
             for task, other in self._running.items()
             if other.presence.source.output_path == path.output_path
         ]
-        stream = self._add(stream_id_for(path.name), path)
-        before, self._current[path.path] = self._current.get(path.path), stream
-        if before is not None:
-            before.presence.missed()
-            self._dispose(before)
+        self._become_current(path, stream)
         self._run(stream)
         if earlier:
             # A take-over: its output would push out what of the earlier stream is on its way.

@@ -44,7 +44,7 @@ from media_service.worker.spool import Spool
 from media_service.worker.spool_files import NOWHERE, Position
 from media_service.worker.timeline import Continuation, Origin
 from media_service.worker.video_head import VideoHead
-from media_service.worker.waiting_room import SegmentQueue, VideoQueue
+from media_service.worker.waiting_room import BACKLOG_FULL, SegmentQueue, VideoQueue
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -91,6 +91,7 @@ class Pipeline:
         if start.zero_at is not None:
             self._zero_arrived_at = time.monotonic() - (time.time() - start.zero_at)
         self._pictures_to_s = 0.0
+        self._offered_to = 0
         folder = None if start.spool_folder is None else Path(start.spool_folder)
         self._folder = folder
         self._spool = Spool(folder, lambda error: tell(Spooled(error)))
@@ -242,9 +243,12 @@ class Pipeline:
 
     def _publish(self) -> None:
         self._egress.run()
-        self._spool.drop_before(sys.maxsize)
-        if self._input_error is not None:
-            self.fail(self._input_error)
+        error = self._input_error
+        # What found no place in the queues was never sent: it stays on disk.
+        is_whole = error is None or error.reason not in BACKLOG_FULL
+        self._spool.drop_before(sys.maxsize if is_whole else self._offered_to)
+        if error is not None:
+            self.fail(error)
         else:
             self._end(Finished(time.time()), exit_code=0)
 
@@ -316,6 +320,7 @@ class Pipeline:
             from_s = max(self._standing.from_s, end_s)
             self._standing = replace(self._standing, number=number, from_s=from_s)
         self._segments.put(segment, restored=restored)
+        self._offered_to = segment.number + 1
         if result is not None:
             self._segments.resolve(result)
         self._tell(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_VIDEO_BYTES = 192 << 20
 """About 40 s (a segment and its time limit) at 40 Mbit/s."""
 MAX_SEGMENTS = 64
+BACKLOG_FULL = ("video_backlog_full", "segment_backlog_full")
+"""Why something found no place in a queue."""
 
 
 class VideoQueue:

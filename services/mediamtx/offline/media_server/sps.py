@@ -15,6 +15,8 @@ _USUAL_REORDERING = 2
 _MAX_REORDERING = 16
 _SAR_GIVEN = 255
 _SET_HEAD_BYTES = 4
+_MAX_SET_BYTES = 4096
+"""No set is as long: what a stranger makes longer is not read bit by bit to its end."""
 _MAX_SEQUENCE_SETS, _MAX_PICTURE_SETS = 31, 255
 
 
@@ -85,7 +87,7 @@ class _Bits:
     """Reads a parameter set bit by bit; raises ``ValueError`` at its end."""
 
     def __init__(self, payload: bytes) -> None:
-        payload = payload.replace(b"\0\0\x03", b"\0\0")
+        payload = payload[:_MAX_SET_BYTES].replace(b"\0\0\x03", b"\0\0")
         self._value = int.from_bytes(payload, "big")
         self._left = 8 * len(payload)
 
