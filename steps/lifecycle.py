@@ -134,15 +134,10 @@ def pipeline_resumes(context: Context) -> None:
     Dubbed are those before the stop and all since; those between have their original audio.
     """
     notes = context.run.notes
-    stream, at, connected_at = notes["stream"], notes["at"], notes["connected at"]
-    stream.wait_segments(
-        "dubbed again",
-        2,
-        lambda s: is_dubbed(s) and s["cut_at"] > connected_at,
-        timeout_s=SEGMENT_WITHIN_S,
-    )
+    stream, back_at = notes["stream"], notes["connected at"]
+    stream.wait_segments("dubbed again", 2, _dubbed_since(back_at), timeout_s=SEGMENT_WITHIN_S)
     aftermath = _ended(context)
-    prove_resumed_with_next(aftermath, gone_at=at, back_at=connected_at)
+    prove_resumed_with_next(aftermath, gone_at=notes["at"], back_at=back_at)
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)
@@ -155,3 +150,7 @@ def _ended(context: Context) -> Aftermath:
 
 def _fell_back_since(at: float) -> Callable[[Report], bool]:
     return lambda segment: segment["outcome"] == "original" and segment["cut_at"] > at
+
+
+def _dubbed_since(at: float) -> Callable[[Report], bool]:
+    return lambda segment: is_dubbed(segment) and segment["cut_at"] > at
