@@ -50,6 +50,8 @@ MAX_PICTURE_WAIT_S = 12.0
 next keyframe, and encoders are often left at one in 250 pictures."""
 RUN_IN_SAMPLES = 2 * AAC_FRAME_SAMPLES
 """What the encoder hears before the first sample that is sent of an output that goes on."""
+FLV_TICK_S = 0.001
+"""FLV counts in milliseconds: two pictures within one would have the same time."""
 MAX_HELD_OUTPUT_S = 60.0
 """An earlier stream on the same output path has ended long before."""
 
@@ -137,7 +139,7 @@ class Egress:
             with output.container:
                 muxer = output.begin(self.state)
                 start_s = seconds_of(self._first_sample(upcoming.segment))
-                self._held = _HeldPicture(start_s)
+                self._held = _HeldPicture(max(start_s, self.position.picture_s + FLV_TICK_S))
                 self.pacer.start(start_s, lead_s=max(MIN_LEAD_S, _reserve_s(upcoming)))
                 self._events.output_connected(start_s)
                 self._send(upcoming, muxer)
