@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from media_service.discovery import PublishedPath
 
@@ -44,9 +46,12 @@ class Presence:
         ready_at = time.time() if source.ready_at is None else source.ready_at
         return ready_at - self.gone_at <= within_s
 
-    async def change(self) -> None:
-        """Wait until anything of this is different."""
-        await self._changed.wait()
+    def change(self) -> Coroutine[Any, Any, object]:
+        """Return what waits until anything of this is different from how it is at this call.
+
+        A task may begin to wait later than it was made; what changes in between counts as well.
+        """
+        return self._changed.wait()
 
     def _become(self, source: PublishedPath, *, published: bool | None) -> None:
         if (source.key, published) != (self.source.key, self.published):
