@@ -5,11 +5,8 @@ from __future__ import annotations
 import time
 
 from environment.expectations import expect
-from environment.proofs.degradation_proofs import (
-    prove_backed_off,
-    prove_failed_alone,
-    prove_no_output,
-)
+from environment.proofs.backoff_proofs import prove_backed_off
+from environment.proofs.degradation_proofs import prove_failed_alone, prove_no_output
 from environment.proofs.dual_proofs import prove_on_one_network, prove_reported_dubbed
 from environment.proofs.nested_dual_proofs import prove_skipped_for_port
 from environment.runs.live_stream import LiveStream

@@ -6,7 +6,6 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
@@ -27,33 +26,6 @@ if TYPE_CHECKING:
 AS_LONG_WITHIN_S: Final = 0.5
 """FR-037."""
 _KEPT_FATES: Final = frozenset({"dubbed", "original", "silent"})
-
-
-def prove_backed_off(
-    stack: Topology, waits_s: tuple[float, ...], *, since: float, slack_s: float
-) -> None:
-    """media-service tried to reconnect after exactly these waits, and then gave up, and said so.
-
-    The waits are those between the log's lines, the times of the attempts themselves included:
-    each may be longer than announced by ``slack_s``, and never shorter.
-    """
-    service = stack.media_service
-    tries = logged(service, "sts_reconnecting", since=since)
-    given_up = logged(service, "sts_given_up", since=since)
-    announced = tuple(float(line.fields["delay_s"]) for line in tries)
-    moments = [line.at for line in (*tries, *given_up[:1])]
-    took_s = tuple(round(after - before, 2) for before, after in pairwise(moments))
-    expect(
-        announced == waits_s
-        and len(took_s) == len(waits_s)
-        and all(
-            wait_s - 0.1 <= took <= wait_s + slack_s
-            for wait_s, took in zip(waits_s, took_s, strict=True)
-        ),
-        expected=f"attempts after {waits_s} s, then given up",
-        seen=f"announced {announced}, took {took_s}, given up {len(given_up)} times",
-        hint="media-service's log: sts_reconnecting, sts_given_up.",
-    )
 
 
 def prove_complete(aftermath: Aftermath) -> None:

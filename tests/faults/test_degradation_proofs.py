@@ -12,7 +12,6 @@ import pytest
 
 from environment.expectations import ExpectationFailed
 from environment.proofs.degradation_proofs import (
-    prove_backed_off,
     prove_degraded,
     prove_dropped_late,
     prove_failed_alone,
@@ -60,33 +59,6 @@ class Service:
 
 def stack(*lines: str) -> Any:
     return SimpleNamespace(media_service=Service(*lines))
-
-
-def backoff(*waits: tuple[float, float], given_up_s: float | None) -> Any:
-    lines = [line(at_s, "sts_reconnecting", delay_s=delay_s) for at_s, delay_s in waits]
-    if given_up_s is not None:
-        lines.append(line(given_up_s, "sts_given_up"))
-    return stack(*lines)
-
-
-def test_the_waits_of_the_text_are_taken() -> None:
-    told = backoff((0, 2), (2.1, 4), (7, 8), given_up_s=15.1)
-    prove_backed_off(told, (2.0, 4.0, 8.0), since=BEGAN, slack_s=1)
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        backoff((0, 2), (2.1, 4), given_up_s=6.2),  # one too few
-        backoff((0, 2), (2.1, 4), (6.2, 8), given_up_s=None),  # never given up
-        backoff((0, 2), (2.1, 4), (6.2, 8), given_up_s=7),  # announced, not waited
-        backoff((0, 2), (2.1, 4), (9.2, 8), given_up_s=17.3),  # much longer than announced
-        backoff((0, 2), (2.1, 4), (6.2, 9), given_up_s=15.3),  # another wait
-    ],
-)
-def test_other_waits_are_noticed(told: Any) -> None:
-    with pytest.raises(ExpectationFailed):
-        prove_backed_off(told, (2.0, 4.0, 8.0), since=BEGAN, slack_s=1)
 
 
 def segment(number: int, outcome: str, reason: str | None, took_s: float = 1.0) -> dict[str, Any]:
