@@ -9,7 +9,9 @@ from environment.proofs.latency_proofs import prove_dubs_received, prove_latency
 from environment.proofs.order_proofs import (
     prove_all_in_order,
     prove_none_lost_or_doubled,
+    prove_overtaken,
     prove_own_sounds,
+    prove_side_by_side,
 )
 from environment.proofs.output_proofs import (
     prove_as_long_as_input,
@@ -57,7 +59,6 @@ def sts_in_container(context: Context) -> None:
 
 
 @when("multiple fragments arrive in sequence")
-@when("fragments arrive in sequence")
 def fragments_in_sequence(context: Context) -> None:
     """Send all six-second fragments of the counting clip, three under way at a time."""
     stack, settings = context.session.stack(), context.session.settings
@@ -68,6 +69,19 @@ def fragments_in_sequence(context: Context) -> None:
         context.run.notes["exchange"] = exchange(
             client, speech, stream_id, folder, settings.timeout, at_once=AT_ONCE
         )
+
+
+@when("fragments arrive in sequence")
+def fragments_in_sequence_side_by_side(context: Context) -> None:
+    """Send them likewise, and see that two of them were at work at the same time."""
+    fragments_in_sequence(context)
+    prove_side_by_side(context.run.notes["exchange"])
+
+
+@then("a later fragment was done before an earlier one")
+def later_done_first(context: Context) -> None:
+    """Compare when the workers took each fragment, and how long it took: by the wire's events."""
+    prove_overtaken(context.run.notes["exchange"])
 
 
 @then("all fragments are processed and returned in order")

@@ -6,12 +6,42 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
+from environment.runs.at_work import at_work, overtakings, side_by_side
 
 if TYPE_CHECKING:
     from environment.runs.exchange import Exchange
+
+
+_SURELY_S: Final = 0.2
+"""What two services' milliseconds, and a busy machine, cannot make up."""
+
+
+def prove_overtaken(exchange: Exchange) -> None:
+    """A fragment was done with before one of a lower number, and its result came behind that."""
+    spans = at_work(exchange.events)
+    expect(
+        overtakings(spans, _SURELY_S) and [s.number for s in spans] == sorted(_numbers(exchange)),
+        expected=f"a fragment that is done {_SURELY_S:g} s or more before an earlier one, and "
+        "given out behind it",
+        seen=[str(span) for span in spans],
+        evidence=exchange.folder / "events.jsonl",
+        hint="fragment:ack with status processing, and processing_time_ms; STS_WORKERS.",
+    )
+
+
+def prove_side_by_side(exchange: Exchange) -> None:
+    """sts-service had two fragments of the stream at work at the same time."""
+    spans = at_work(exchange.events)
+    expect(
+        side_by_side(spans, _SURELY_S),
+        expected=f"two fragments at work at once, for {_SURELY_S:g} s or more",
+        seen=[str(span) for span in spans],
+        evidence=exchange.folder / "events.jsonl",
+        hint="fragment:ack with status processing, and processing_time_ms; STS_WORKERS.",
+    )
 
 
 def prove_all_in_order(exchange: Exchange) -> None:
@@ -55,6 +85,10 @@ def prove_own_sounds(exchange: Exchange) -> None:
         evidence=exchange.folder / "run.json",
         hint="the workers of sts-service: a result that went to another fragment's id.",
     )
+
+
+def _numbers(exchange: Exchange) -> list[int]:
+    return [fragment.sequence_number for fragment in exchange.fragments]
 
 
 def _sum_of(exchange: Exchange) -> dict[str, Any]:

@@ -24,7 +24,8 @@ Feature: User Story 4 - Real STS Processing: ASR + Translation + TTS Pipeline (P
   Scenario: the order holds though a later fragment is done before an earlier one
     Given fragments take 3,0 seconds longer, in turns
     When multiple fragments arrive in sequence
-    Then all fragments are processed and returned in order
+    Then a later fragment was done before an earlier one
+    And all fragments are processed and returned in order
     And no fragments lost or duplicated
 
   @fr-036 @sc-005

@@ -35,6 +35,26 @@ def made(
     return Exchange(None, Path("/made"), fragments, (*results, end))
 
 
+def worked(*spans_s: tuple[float, float], given_out: tuple[int, ...] | None = None) -> Exchange:
+    """An exchange whose fragments were at work from then to then, given out in that order."""
+    acks = [
+        event("fragment:ack", fragment_id=f"id-{n}", status=status, timestamp=round(1000 * begun_s))
+        for n, (begun_s, _) in enumerate(spans_s)
+        for status in ("queued", "processing")
+    ]
+    results = [
+        event(
+            "fragment:processed",
+            fragment_id=f"id-{n}",
+            sequence_number=n,
+            processing_time_ms=round(1000 * (spans_s[n][1] - spans_s[n][0])),
+        )
+        for n in given_out or range(len(spans_s))
+    ]
+    fragments = tuple(cast("Any", SimpleNamespace(sequence_number=n)) for n in range(len(spans_s)))
+    return Exchange(None, Path("/made"), fragments, (*acks, *results))
+
+
 def run(*times_s: float | None, outcome: str = "dubbed", audio: object = b"") -> PipelineRun:
     fragments = [
         SimpleNamespace(
@@ -75,6 +95,35 @@ def test_lost_and_doubled_results_are_refused(wrong: Exchange) -> None:
 def test_the_same_words_twice_are_refused() -> None:
     with pytest.raises(ExpectationFailed, match="of its own"):
         order_proofs.prove_own_sounds(made(0, 1, 2, said="aba"))
+
+
+def test_an_overtaken_fragment_is_seen() -> None:
+    order_proofs.prove_overtaken(worked((0, 4), (0.1, 1.2), (1.2, 5)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        worked((0, 1), (0.1, 1.2), (1.2, 5)),  # each done in its turn
+        worked((0, 1), (0.1, 0.95)),  # nobody could tell
+        worked((0, 4), (0.1, 1.2), given_out=(1, 0)),  # and given out before it
+        worked((0, 4), (0.1, 1.2), (4, 5), given_out=(0, 1)),  # one has no result
+        worked(),
+    ],
+)
+def test_fragments_that_did_not_overtake_are_refused(wrong: Exchange) -> None:
+    with pytest.raises(ExpectationFailed, match="before an earlier one"):
+        order_proofs.prove_overtaken(wrong)
+
+
+def test_fragments_side_by_side_are_seen() -> None:
+    order_proofs.prove_side_by_side(worked((0, 1), (1, 2), (1.5, 3)))
+
+
+@pytest.mark.parametrize("wrong", [worked((0, 1), (1, 2), (2, 3)), worked((0, 1), (0.9, 2))])
+def test_fragments_one_after_another_are_refused(wrong: Exchange) -> None:
+    with pytest.raises(ExpectationFailed, match="two fragments at work at once"):
+        order_proofs.prove_side_by_side(wrong)
 
 
 def test_latency_that_varies_is_accepted() -> None:
