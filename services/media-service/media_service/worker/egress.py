@@ -29,6 +29,7 @@ from media_service.worker.output import (
     OutputState,
 )
 from media_service.worker.pacer import Pacer, Stall
+from media_service.worker.picture_order import FLV_TICK_S, PictureOrder
 from media_service.worker.segmenter import Segment
 from media_service.worker.spool_files import NOWHERE, Position
 from media_service.worker.video_head import VideoHead
@@ -50,10 +51,8 @@ MAX_PICTURE_WAIT_S = 12.0
 next keyframe, and encoders are often left at one in 250 pictures."""
 RUN_IN_SAMPLES = 2 * AAC_FRAME_SAMPLES
 """What the encoder hears before the first sample that is sent of an output that goes on."""
-FLV_TICK_S = 0.001
-"""FLV counts in milliseconds: two pictures within one would have the same time."""
 MAX_HELD_OUTPUT_S = 60.0
-"""An earlier stream on the same output path has ended long before."""
+"""How long an earlier stream may have the same output path still, unless it is said."""
 
 
 class EgressEvents(Protocol):
@@ -88,9 +87,11 @@ class Egress:
         pacer: Pacer,
         *,
         path_free: bool = True,
+        max_held_s: float = MAX_HELD_OUTPUT_S,
         language: str = "",
     ) -> None:
         self._url = url
+        self._max_held_s = max_held_s
         self._language = language
         self._segments = segments
         self._video = video
@@ -103,6 +104,7 @@ class Egress:
         if path_free:
             self._path_free.set()
         self._held: _HeldPicture | None = None
+        self._order = PictureOrder()
         self._paced_to_s = float("-inf")
         self._muxed = NOWHERE
 
@@ -127,13 +129,19 @@ class Egress:
         if upcoming is None:
             return
         self._muxed = self.position
+        self._order.start_after(self.position.picture_s)
         if not self._video.wait_first(MAX_PICTURE_WAIT_S):
             # The sound is worth having all the same.
             self._events.noted("picture_absent", segment=upcoming.segment.number)
         if self._head is None:
             raise StreamError("no_video", "video track required for dubbing: none was seen")
-        if not self._path_free.wait(MAX_HELD_OUTPUT_S):
-            raise StreamError("output_held", "the output path was never said to be free")
+        if not self._path_free.wait(self._max_held_s):
+            raise StreamError(
+                "output_held",
+                f"an earlier stream had the output path for {self._max_held_s:.0f} s; end it, or "
+                "publish at another path",
+                retryable=True,
+            )
         try:
             output = Output(self._url, self._head, self._language)
             with output.container:
@@ -146,6 +154,8 @@ class Egress:
                 # Closing talks to the server too, and must not take for ever.
                 self.state.sending_since = time.monotonic()
             self.state.sending_since = None
+            # The one packet that waited for the next has gone out with the end.
+            self._events.sent(self._muxed)
         except (OSError, av.FFmpegError) as error:
             raise StreamError(
                 "output_failed", f"cannot publish to {self._url}: {error}", retryable=True
@@ -163,6 +173,8 @@ class Egress:
         for packet, position_s in encoder.finish():
             self._send_sound(packet, position_s, muxer)
         self._send_video(None, muxer)
+        if self._order.lifted:
+            self._events.noted("pictures_lifted", count=self._order.lifted)
 
     def _send_segment(self, upcoming: Upcoming, encoder: AudioEncoder, muxer: Muxer) -> None:
         segment = upcoming.segment
@@ -201,13 +213,16 @@ class Egress:
             return
         self._send_video(position_s, muxer)
         self._pace(position_s)
-        muxer.send_audio(packet)
         self._advance(Position(first + AAC_FRAME_SAMPLES, self._muxed.picture_s))
+        muxer.send_audio(packet)
 
-    def _advance(self, muxed: Position) -> None:
-        """Note that all but the last packet has gone out: that one waits for the next."""
+    def _advance(self, next_muxed: Position) -> None:
+        """Note that the packet before the next one goes out: it has waited for that.
+
+        Before it does: were this process killed in between, it would go out a second time.
+        """
         self._events.sent(self._muxed)
-        self._muxed = muxed
+        self._muxed = next_muxed
 
     def _tell_release(self, upcoming: Upcoming, drift_s: float, muxer: Muxer) -> None:
         skew_ms = None
@@ -223,7 +238,7 @@ class Egress:
     def _send_video(self, until_s: float | None, muxer: Muxer) -> None:
         """Send the pictures that are decoded before ``until_s``, or all."""
         while (packet := self._video.peek()) is not None:
-            decode_s = float((packet.dts or 0) * packet.time_base)
+            decode_s = self._in_order(packet)
             if self._held is not None:
                 for position_s in self._held.times(decode_s, until_s, paced_to_s=self._paced_to_s):
                     self._pace(position_s)
@@ -233,8 +248,15 @@ class Egress:
                 return
             self._held = None
             self._pace(decode_s)
-            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S)
             self._advance(Position(self._muxed.sound_samples, decode_s))
+            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S)
+
+    def _in_order(self, packet: Packet[VideoStream]) -> float:
+        """Have a picture's time not fall behind the last one's; return when it is decoded."""
+        behind_s = self._order.put_right(packet)
+        if behind_s and self._order.lifted == 1:
+            self._events.noted("picture_lifted", behind_s=round(behind_s, 3))
+        return float((packet.dts or 0) * packet.time_base)
 
     def _pace(self, position_s: float) -> None:
         if position_s <= self._paced_to_s:

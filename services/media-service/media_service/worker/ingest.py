@@ -30,6 +30,7 @@ from media_service.worker.source import (
     open_source,
 )
 from media_service.worker.timeline import (
+    MAX_GAP_S,
     AudioTimeline,
     Continuation,
     Origin,
@@ -96,6 +97,7 @@ class Ingest:
         self._source: Source | None = None
         self._heard = False
         self._seen_keyframe = False
+        self._seen_in = 0
         self._bad_packets = 0
         self._zero_arrived_at = 0.0
 
@@ -193,8 +195,14 @@ class Ingest:
             self._seen_keyframe = True
             if self._source is not None:
                 self._events.opened(self._source, describe(self._source, packet))
-        self._events.seen(self._number_at(position_s), _moved(packet, -self._origin.zero_s))
         lag_s = position_s - seconds_of(self._timeline.position_samples)
+        if self._heard and lag_s > AUDIO_LAG_S + MAX_GAP_S:
+            raise StreamError(
+                "timestamp_jump", f"picture timestamps jumped by {lag_s:+.3f} s", retryable=True
+            )
+        # In the order of decoding, whatever the times say: those of a segment lie in one file.
+        self._seen_in = max(self._seen_in, self._number_at(position_s))
+        self._events.seen(self._seen_in, _moved(packet, -self._origin.zero_s))
         if lag_s > AUDIO_LAG_S:
             if not self._heard:
                 raise StreamError(

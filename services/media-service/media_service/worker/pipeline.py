@@ -32,7 +32,7 @@ from media_service.protocol import (
     Start,
 )
 from media_service.redaction import redacted
-from media_service.worker.egress import Egress
+from media_service.worker.egress import MAX_HELD_OUTPUT_S, Egress
 from media_service.worker.errors import StreamError
 from media_service.worker.ingest import STOPPED, Ingest, Reading
 from media_service.worker.output import OutputState
@@ -63,6 +63,8 @@ STOP_READ_S = 0.5
 MAX_TRACE_CHARS = 4000
 RESULT_GRACE_S = 2.0
 """How much later than the supervisor's own time limit a segment goes out without its word."""
+DRAIN_GRACE_S = 22.0
+"""What an earlier stream's last segment may be late beside its results: its worker is replaced."""
 
 
 class Pipeline:
@@ -103,6 +105,7 @@ class Pipeline:
             self,
             pacer or Pacer(),
             path_free=not start.hold_output,
+            max_held_s=max_held_s(start),
             language=start.language,
         )
 
@@ -379,6 +382,15 @@ class Pipeline:
     def _delay_s(self) -> float:
         arrived_at = self._zero_arrived_at
         return 0.0 if arrived_at is None else self._egress.pacer.due_at(0.0) - arrived_at
+
+
+def max_held_s(start: Start) -> float:
+    """Return how long an earlier stream may take to its end on the same output path.
+
+    Its last segment waits for a result as long as any, and then goes out at its own pace.
+    """
+    drained_s = start.result_timeout_s + RESULT_GRACE_S + start.segment_s + DRAIN_GRACE_S
+    return max(MAX_HELD_OUTPUT_S, drained_s)
 
 
 def _standing_of(start: Start) -> Continuation | None:
