@@ -5,6 +5,7 @@ from __future__ import annotations
 from environment.expectations import expect
 from environment.faults.remade import with_variables
 from environment.proofs.exchange_proofs import COUNTING_TOLERANCE, prove_transcripts
+from environment.proofs.in_flight_proofs import prove_full_and_never_over
 from environment.proofs.latency_proofs import prove_dubs_received, prove_latency_varied
 from environment.proofs.order_proofs import (
     prove_all_in_order,
@@ -162,3 +163,11 @@ def backpressure_respected(context: Context) -> None:
     prove_pressure_cost_nothing(run)
     prove_nothing_missing(run)
     prove_as_long_as_input(run, DURATION_TOLERANCE_MS)
+
+
+@then("{limit:d} fragments were in flight at a time, never more, and another waited for its turn")
+def in_flight_limited(context: Context, limit: int) -> None:
+    """Count them in the events of the wire; find a segment that was cut, and sent later."""
+    run = context.run.notes["run"]
+    prove_full_and_never_over(run, limit)
+    prove_pressure_cost_nothing(run)

@@ -21,6 +21,7 @@ from environment.proofs import inside
 from environment.proofs.container_proofs import State, prove_same_process
 from environment.proofs.endpoints import published_ports, speaks_rtmp
 from environment.proofs.network_proofs import prove_linked
+from environment.runs.in_flight import most_in_flight
 from environment.runs.nested import NestedRun, find_processes
 from environment.runs.wire_client import WireClient
 from environment.settings import Settings
@@ -307,7 +308,11 @@ def prove_refuses_without(url: str, key: str) -> None:
 
 
 def prove_on_the_wire(nested: NestedRun, *, segment_ms: int, inflight: int, profile: str) -> None:
-    """The clip that it dubbed went over the wire as those settings want it."""
+    """The clip that it dubbed went over the wire as those settings want it.
+
+    So short a clip need not have many fragments in flight: that a limit is reached, and kept then,
+    is for ``in_flight_proofs``.
+    """
     events = wire_events(nested)
     payloads = {
         event: [seen["payload"] for seen in events if seen["event"] == event]
@@ -317,12 +322,14 @@ def prove_on_the_wire(nested: NestedRun, *, segment_ms: int, inflight: int, prof
         "chunk_duration_ms": [p["config"]["chunk_duration_ms"] for p in payloads["stream:init"]],
         "first fragment": [p["audio"]["duration_ms"] for p in payloads["fragment:data"]][:1],
         "max_inflight": [p["max_inflight"] for p in payloads["stream:ready"]],
+        "never more": most_in_flight((e["event"], e["payload"]) for e in events) <= inflight,
         "profile": [p["capabilities"]["profile"] for p in payloads["stream:ready"]],
     }
     wanted = {
         "chunk_duration_ms": [segment_ms],
         "first fragment": [segment_ms],
         "max_inflight": [inflight],
+        "never more": True,
         "profile": [profile],
     }
     expect(

@@ -40,3 +40,11 @@ Feature: User Story 4 - Real STS Processing: ASR + Translation + TTS Pipeline (P
     Given STS-service processing under load
     When backpressure event emitted
     Then media-service respects backpressure and adjusts sending rate
+
+  @contract @fr-038
+  Scenario: no more fragments are in flight than were agreed
+    Given `sts-service` runs with `MAX_INFLIGHT=2`
+    And `e2e-media-service` runs with `SEGMENT_DURATION_S=2`
+    And fragments take 5 seconds longer, in turns
+    When `7s.mp4` is published over RTMP, and all of it has come out
+    Then 2 fragments were in flight at a time, never more, and another waited for its turn

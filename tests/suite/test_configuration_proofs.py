@@ -254,6 +254,33 @@ def test_a_service_that_lets_strangers_in(
     assert refused(lambda: proofs.prove_refuses_without("http://x", "key")) is raises
 
 
+def sent(number: int, duration_ms: int = 4000) -> tuple[str, dict[str, Any]]:
+    return "fragment:data", {"fragment_id": f"f{number}", "audio": {"duration_ms": duration_ms}}
+
+
+def answered(number: int) -> tuple[str, dict[str, Any]]:
+    return "fragment:processed", {"fragment_id": f"f{number}"}
+
+
+def wired(folder: Path, *fragments: tuple[str, dict[str, Any]]) -> Any:
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("stream:init", {"config": {"chunk_duration_ms": 4000}}),
+        ("stream:ready", {"max_inflight": 2, "capabilities": {"profile": "embedded"}}),
+        *fragments,
+    ]
+    (folder / "pipeline-configured-1").mkdir()
+    lines = [json.dumps({"event": event, "payload": payload}) for event, payload in said]
+    (folder / "pipeline-configured-1" / "events.jsonl").write_text("\n".join(lines))
+    return nested(evidence=folder)
+
+
+def test_a_wire_with_more_in_flight_than_was_announced(tmp_path: Path) -> None:
+    run = wired(tmp_path, sent(0), sent(1), sent(2), answered(0), answered(1), answered(2))
+    assert refused(
+        lambda: proofs.prove_on_the_wire(run, segment_ms=4000, inflight=2, profile="embedded")
+    )
+
+
 @pytest.mark.parametrize(
     ("segment_ms", "inflight", "profile"),
     [(6000, 2, "embedded"), (4000, 3, "embedded"), (4000, 2, "pocket")],
@@ -261,17 +288,7 @@ def test_a_service_that_lets_strangers_in(
 def test_a_wire_that_is_not_as_configured(
     tmp_path: Path, segment_ms: int, inflight: int, profile: str
 ) -> None:
-    said: list[tuple[str, dict[str, Any]]] = [
-        ("stream:init", {"config": {"chunk_duration_ms": 4000}}),
-        ("stream:ready", {"max_inflight": 2, "capabilities": {"profile": "embedded"}}),
-        ("fragment:data", {"audio": {"duration_ms": 4000}}),
-        ("fragment:data", {"audio": {"duration_ms": 3000}}),
-    ]
-    folder = tmp_path / "pipeline-configured-1"
-    folder.mkdir()
-    lines = [json.dumps({"event": event, "payload": payload}) for event, payload in said]
-    (folder / "events.jsonl").write_text("\n".join(lines))
-    run = nested(evidence=tmp_path)
+    run = wired(tmp_path, sent(0, 4000), sent(1, 3000), answered(0), answered(1))
     proofs.prove_on_the_wire(run, segment_ms=4000, inflight=2, profile="embedded")
     assert refused(
         lambda: proofs.prove_on_the_wire(
