@@ -6,7 +6,8 @@ By the order in which sts-service received and sent the events; it is one proces
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
@@ -36,17 +37,22 @@ def prove_pressure_rose_and_fell(run: PipelineRun) -> None:
 
 
 def prove_pace_kept(run: PipelineRun) -> None:
-    """Nothing was sent in a pause, nothing too soon while slowed down, and something did wait."""
-    faults = out_of_pace(run.events)
+    """Nothing was sent in a pause, nothing too soon while slowed down, and something did wait.
+
+    Something was sent while slowed down, too: else nobody could say how soon.
+    """
+    faults, slowed = out_of_pace(run.events), sent_while_slowed(run.events)
     held = [
         segment["number"]
         for segment in run.segments
         if (segment["sent_at"] or 0) - segment["cut_at"] > HELD_AT_LEAST_S
     ]
     expect(
-        not faults and held,
-        expected="no fragment in a pause nor sooner than asked, and at least one that waited",
-        seen=f"{'; '.join(faults) or 'none too soon'}; waited: {held or 'none'}",
+        not faults and held and slowed,
+        expected="no fragment in a pause nor sooner than asked, at least one that waited, and at "
+        "least one sent under slow_down",
+        seen=f"{'; '.join(faults) or 'none too soon'}; waited: {held or 'none'}; "
+        f"under slow_down: {slowed or 'none'}",
         evidence=run.folder / "events.jsonl",
         hint="backpressure in media-service's log; cut_at and sent_at of each segment in run.json.",
     )
@@ -70,31 +76,47 @@ def prove_pressure_cost_nothing(run: PipelineRun) -> None:
 
 def out_of_pace(events: Iterable[Observation]) -> list[str]:
     """Say of each fragment that was sent against the advice of its moment which it was."""
-    faults: list[str] = []
+    return [fault for sending in _advised(events) for fault in _against(sending)]
+
+
+def sent_while_slowed(events: Iterable[Observation]) -> list[int]:
+    """Return the numbers of the fragments that were sent while ``slow_down`` was the advice."""
+    return [
+        int(each.sending.payload["sequence_number"])
+        for each in _advised(events)
+        if each.advice.payload["action"] == "slow_down" and each.after_s is not None
+    ]
+
+
+@dataclass(frozen=True)
+class _Advised:
+    """A fragment sent after an advice had arrived, and how long after the one before it."""
+
+    sending: Observation
+    advice: Observation
+    after_s: float | None
+
+
+def _advised(events: Iterable[Observation]) -> Iterator[_Advised]:
     advice: Observation | None = None
     last_at: float | None = None
     for event in sorted(events, key=lambda seen: seen.at):
         if _is_advice(event):
             advice = event
         elif event.event.event == "fragment:data":
-            faults += _against(advice, event, last_at)
+            if advice is not None and event.at > advice.at + ON_ITS_WAY_S:
+                yield _Advised(event, advice, None if last_at is None else event.at - last_at)
             last_at = event.at
-    return faults
 
 
-def _against(
-    advice: Observation | None, sending: Observation, last_at: float | None
-) -> Sequence[str]:
-    if advice is None or sending.at <= advice.at + ON_ITS_WAY_S:
-        return ()
+def _against(advised: _Advised) -> Sequence[str]:
+    sending, advice, after_s = advised.sending, advised.advice, advised.after_s
     number, action = sending.payload["sequence_number"], advice.payload["action"]
     if action == "pause":
         return (f"fragment {number} {sending.at - advice.at:.1f} s after pause",)
     wanted_s = (advice.payload.get("recommended_delay_ms") or 0) / 1000
-    if action == "slow_down" and last_at is not None:
-        after_s = sending.at - last_at
-        if after_s < wanted_s - _ROUNDING_S:
-            return (f"fragment {number} {after_s:.2f} s after the last, asked {wanted_s:.2f} s",)
+    if action == "slow_down" and after_s is not None and after_s < wanted_s - _ROUNDING_S:
+        return (f"fragment {number} {after_s:.2f} s after the last, asked {wanted_s:.2f} s",)
     return ()
 
 

@@ -83,6 +83,17 @@ def test_a_run_in_which_nothing_waited_proves_nothing() -> None:
         pace_proofs.prove_pace_kept(run(waited_s=0.1))
 
 
+def test_a_run_that_was_never_slowed_down_proves_nothing() -> None:
+    # Under the first slow_down nothing is sent, and under the second only what was on its way.
+    events = tuple(each for each in RISE_AND_FALL if each.payload.get("sequence_number") != 2)
+    late = (*events[:-4], advice(12, "slow_down", 1000), sent(12.4, 4), *events[-3:])
+
+    assert pace_proofs.sent_while_slowed(RISE_AND_FALL) == [2]
+    assert pace_proofs.out_of_pace(late) == []
+    with pytest.raises(ExpectationFailed, match="under slow_down: none"):
+        pace_proofs.prove_pace_kept(run(late))
+
+
 @pytest.mark.parametrize("left_out", ["slow_down", "pause", "none"])
 def test_pressure_has_to_rise_and_to_fall(left_out: str) -> None:
     events = tuple(each for each in RISE_AND_FALL if each.payload.get("action") != left_out)
