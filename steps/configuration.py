@@ -14,6 +14,7 @@ from environment.proofs.configuration_proofs import (
     prove_dub_heard,
     prove_joined,
     prove_made_network,
+    prove_no_sts_of_its_own,
     prove_none_default,
     prove_on_the_wire,
     prove_passed,
@@ -119,6 +120,7 @@ def connects_to_custom(context: Context) -> None:
     run, notes = context.run.notes["run"], context.run.notes
     stack, timeout_s = _look(context, run), context.session.settings.timeout(10)
     prove_connected_to(stack, notes["url"], notes["custom"], notes["address"], timeout_s=timeout_s)
+    prove_no_sts_of_its_own(run.nested, stack, notes["custom"].name)
     run.let_go()
     prove_passed(run.nested, run.wait_ended())
 

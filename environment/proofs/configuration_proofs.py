@@ -146,19 +146,33 @@ def prove_connected_to(
 ) -> None:
     """Its media-service was told of that endpoint, and both kernels hold the connection.
 
-    ``address`` is the server's on the network of that run, which has no sts-service of its own.
+    ``address`` is the server's on the network of that run.
     """
     service, port = stack.media_service, urlsplit(url).port or 80
     prove_variables_inside(service, {"STS_SERVICE_URL": url})
     connection = inside.wait_for_connection(service, port, timeout_s=timeout_s)
     held = inside.established_connections(server, timeout_s=timeout_s)
     expect(
-        connection.remote_address == address
-        and connection.reversed in held
-        and "sts-service" not in stack.containers,
+        connection.remote_address == address and connection.reversed in held,
         expected=f"media-service connected to {server.name} at {address}:{port}, and to no other",
         seen=f"{connection}; held by {server.name}: {held}",
         hint="environment/stack/blueprint.py: STS_SERVICE_URL.",
+    )
+
+
+def prove_no_sts_of_its_own(nested: NestedRun, stack: ProductionStack, server: str) -> None:
+    """That run has made a media server and a media-service, by the engine's lists, and no more.
+
+    Its network has these two and ``server``, the container that it was given, as members.
+    """
+    made = {name.split()[1] for name in nested.objects() if name.startswith("container ")}
+    members = set(stack.network.members())
+    wanted = {stack.media_server.name, stack.media_service.name}
+    expect(
+        made == wanted and members == wanted | {server},
+        expected=f"{sorted(wanted)}, with {server} for its speech, and no sts-service of its own",
+        seen=f"made: {sorted(made)}; on {stack.network.name}: {sorted(members)}",
+        hint="environment/stack/production.py: STS_SERVICE_URL names another's sts-service.",
     )
 
 

@@ -126,22 +126,45 @@ def test_a_container_on_two_networks_has_not_joined(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_connection_is_to_the_custom_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    def prove(address: str, *, held: bool = True, own: bool = False) -> None:
+    def prove(address: str, *, held: bool = True) -> None:
         connection = SimpleNamespace(remote_address=address, reversed="back")
         monkeypatch.setattr(proofs, "prove_variables_inside", lambda _service, _wanted: None)
         monkeypatch.setattr(inside, "wait_for_connection", lambda *_a, **_n: connection)
         ends = ["back"] if held else []
         monkeypatch.setattr(inside, "established_connections", lambda *_a, **_n: ends)
-        stack: Any = SimpleNamespace(
-            media_service="service", containers={"sts-service": 1} if own else {}
-        )
+        stack: Any = SimpleNamespace(media_service="service")
         server: Any = SimpleNamespace(name="sts-prod")
         proofs.prove_connected_to(stack, "http://sts-prod:8000", server, "10.0.0.9", 1.0)
 
     prove("10.0.0.9")
     assert refused(lambda: prove("10.0.0.8"))
     assert refused(lambda: prove("10.0.0.9", held=False))
-    assert refused(lambda: prove("10.0.0.9", own=True))
+
+
+@pytest.mark.parametrize(
+    ("more", "members"),
+    [
+        (("container sts-service-a running",), ("sts-prod",)),
+        ((), ("sts-prod", "sts-service-a")),
+        ((), ()),  # nobody to speak with
+    ],
+)
+def test_a_run_with_an_sts_service_of_its_own(
+    more: tuple[str, ...], members: tuple[str, ...]
+) -> None:
+    def prove(*made: str, members: tuple[str, ...]) -> None:
+        own = ("server-a", "media-a")
+        objects = [*(f"container {name} running" for name in own), "network net", *made]
+        on_it = dict.fromkeys((*own, *members), "10.0.0.2")
+        stack: Any = SimpleNamespace(
+            media_server=SimpleNamespace(name="server-a"),
+            media_service=SimpleNamespace(name="media-a"),
+            network=SimpleNamespace(name="net", members=lambda: on_it),
+        )
+        proofs.prove_no_sts_of_its_own(nested(objects=lambda: objects), stack, "sts-prod")
+
+    prove(members=("sts-prod",))
+    assert refused(lambda: prove(*more, members=members))
 
 
 @pytest.mark.parametrize(
