@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -216,3 +217,56 @@ def test_without_a_folder_nothing_is_kept() -> None:
     spool.sent(Position(0, 0.0))
     spool.close()
     assert told.errors == []
+
+
+def test_a_position_that_was_not_noted_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "POSITION_RETRY_S", 0.0)
+    told, folder = Told(), tmp_path / "late"
+    with spooling(folder, told) as spool:
+        spool.sent(Position(1024, 0.1))
+        spool.sent(Position(2048, 0.2))
+        folder.mkdir()
+        spool.sent(Position(3072, 0.3))
+        spool.sound(0, 0, SOUND)
+    assert told.errors == ["No such file or directory", None]
+    assert Position.read(folder) == Position(3072, 0.3)
+
+
+def test_a_position_that_fails_is_not_tried_with_every_packet(tmp_path: Path) -> None:
+    told, folder = Told(), tmp_path / "late"
+    with spooling(folder, told) as spool:
+        spool.sent(Position(1024, 0.1))
+        folder.mkdir()
+        spool.sent(Position(2048, 0.2))
+        # All that is read is kept again, and yet the next worker would not know where to go on.
+        spool.sound(0, 0, SOUND)
+        spool.sound(1, 24_000, SOUND)
+    assert told.errors == ["No such file or directory"]
+    assert Position.read(folder) == NOWHERE
+
+
+def test_segments_are_given_up_and_dropped_by_several_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each giving up happens on the thread that reads, each dropping on the one that writes."""
+
+    class Slow(set[int]):
+        """A set that is long in being gone through."""
+
+        def __iter__(self) -> Iterator[int]:
+            for one in super().__iter__():
+                gone_through.set()
+                time.sleep(0.01)
+                yield one
+
+    gone_through = threading.Event()
+    spool = Spool(tmp_path, Told().errors.append)
+    spool._given_up = Slow({1, 2, 3})
+    dropping = threading.Thread(target=spool._drop_before, args=(tmp_path, 2))
+    dropping.start()
+    assert gone_through.wait(5)
+    spool._give_up(9, OSError("the disk is slower than the stream"))
+    dropping.join(5)
+    assert {2, 3, 9} == set(spool._given_up)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MAX_WAITING_BYTES = 64 << 20
 """What may wait for a disk that is slower than the stream."""
 CLOSE_TIMEOUT_S = 2.0
+POSITION_RETRY_S = 1.0
+"""How soon a position that could not be noted is tried again: not with every packet."""
 _Work = Callable[[], None]
 
 
@@ -37,7 +40,8 @@ class Spool:
     """The spool of one stream, written by a thread of its own.
 
     What cannot be written is given up a segment at a time: ``failed`` is called with the reason,
-    and with None once a later segment is on disk again. Without a folder nothing is kept.
+    and with None once a later segment is on disk again, and how far the output has come as well.
+    Without a folder nothing is kept.
     """
 
     def __init__(self, folder: Path | None, failed: Callable[[str | None], None]) -> None:
@@ -51,7 +55,8 @@ class Spool:
         self._error: str | None = None
         self._open: dict[str, int] = {}
         self._position: int | None = None
-        self._notes_position = folder is not None
+        self._closed = False
+        self._position_failed_at: float | None = None
         self._noting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -93,15 +98,20 @@ class Spool:
 
     def sent(self, position: Position) -> None:
         """Note how far the output has come; at once, since the next moment may be the last."""
-        if self._folder is None or not self._notes_position:
+        if self._folder is None:
             return
-        try:
-            with self._noting:
+        with self._noting:
+            failed_at, now = self._position_failed_at, time.monotonic()
+            if self._closed or (failed_at is not None and now < failed_at + POSITION_RETRY_S):
+                return
+            try:
                 self._note(self._folder / POSITION, position)
-        except OSError as error:
-            # Tried with every packet, it would fail with every packet.
-            self._notes_position = False
-            self._give_up(None, error)
+            except OSError as error:
+                self._close_position()
+                self._position_failed_at = now
+                self._give_up(None, error)
+            else:
+                self._position_failed_at = None
 
     def drop_before(self, number: int) -> None:
         """Remove what has gone out: all segments before ``number``."""
@@ -113,25 +123,26 @@ class Spool:
             self._work.put(None)
             self._thread.join(CLOSE_TIMEOUT_S)
         with self._noting:
-            self._notes_position = False
-            if self._position is not None:
-                os.close(self._position)
-                self._position = None
+            self._closed = True
+            self._close_position()
+
+    def _close_position(self) -> None:
+        descriptor, self._position = self._position, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _note(self, path: Path, position: Position) -> None:
-        if not self._notes_position:
-            return
         if self._position is None:
             self._position = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         os.pwrite(self._position, position.encode(), 0)
 
     def _later(self, number: int | None, size: int, work: Callable[[Path], None]) -> None:
         folder = self._folder
-        if folder is None or number in self._given_up:
+        if folder is None or self._is_given_up(number):
             return
 
         def guarded() -> None:
-            if number is not None and (number in self._given_up or number < self._oldest):
+            if number is not None and (self._is_given_up(number) or number < self._oldest):
                 return
             try:
                 work(folder)
@@ -178,7 +189,8 @@ class Spool:
         for known, _, path in segment_files(folder):
             if known < number:
                 self._remove(path)
-        self._given_up = {one for one in self._given_up if one >= number}
+        with self._lock:
+            self._given_up = {one for one in self._given_up if one >= number}
 
     def _remove(self, path: Path) -> None:
         descriptor = self._open.pop(path.name, None)
@@ -186,13 +198,18 @@ class Spool:
             os.close(descriptor)
         path.unlink(missing_ok=True)
 
+    def _is_given_up(self, number: int | None) -> bool:
+        with self._lock:
+            return number in self._given_up
+
     def _give_up(self, number: int | None, error: OSError) -> None:
-        if number is not None:
-            # A segment with a hole in it is worth nothing.
-            self._given_up.add(number)
-        if self._error is None:
-            self._error = error.strerror or str(error)
-            self._failed(self._error)
+        with self._lock:
+            if number is not None:
+                # A segment with a hole in it is worth nothing.
+                self._given_up.add(number)
+            if self._error is None:
+                self._error = error.strerror or str(error)
+                self._failed(self._error)
 
     def _forget(self, folder: Path, number: int | None) -> None:
         try:
@@ -203,8 +220,9 @@ class Spool:
             self._give_up(None, error)
 
     def _recovered(self, number: int | None) -> None:
-        if number is None or self._error is None:
-            return
-        if number > max(self._given_up, default=-1):
-            self._error = None
-            self._failed(None)
+        with self._lock:
+            if number is None or self._error is None or self._position_failed_at is not None:
+                return
+            if number > max(self._given_up, default=-1):
+                self._error = None
+                self._failed(None)
