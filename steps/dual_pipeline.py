@@ -47,6 +47,7 @@ from environment.proofs.wire_proofs import (
     prove_success_within,
     prove_transcripts_logged,
 )
+from environment.runs.media_urls import protocol_named
 from environment.vocabulary import Context, given, then, when
 
 
@@ -55,12 +56,12 @@ def ingests_within(context: Context, limit_s: int) -> None:
     """Time it from the start of ffmpeg to the first decoded media; find who published and how."""
     run, stack = context.session.pipeline_run(), context.session.dual_stack()
     prove_processing_within(run, limit_s)
-    prove_ingested_over(stack, run)
+    prove_ingested_over(stack, run, stack.settings.ingest_protocol)
 
 
 @given("WorkerRunner ingesting {protocol} stream")
 def ingesting(context: Context, protocol: str) -> None:
-    """Find the stream in media-service's report, taken in over that protocol."""
+    """Find its codecs in media-service's report; the media server must have it read over that."""
     run, stack = context.session.pipeline_run(), context.session.dual_stack()
     taken_in = run.report["input"] or {}
     expect(
@@ -70,7 +71,7 @@ def ingesting(context: Context, protocol: str) -> None:
         evidence=run.folder / "run.json",
         hint="media-service's /v1/streams tells the state and the error of each stream.",
     )
-    prove_ingested_over(stack, run)
+    prove_ingested_over(stack, run, protocol_named(protocol))
 
 
 @then("segment is sent to real STS service via Socket.IO at `{url}`")

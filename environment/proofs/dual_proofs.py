@@ -13,11 +13,12 @@ from environment.expectations import expect
 from environment.proofs import inside
 from environment.proofs.endpoints import ask, published_ports, speaks_rtmp, speaks_rtsp
 from environment.proofs.examination import logged_translations
-from environment.runs.media_urls import SESSION_KINDS
+from environment.proofs.ingest_proofs import prove_carried_over
 from environment.stack.addresses import HOST_FROM_INSIDE
 
 if TYPE_CHECKING:
     from environment.proofs.inside import TcpConnection
+    from environment.runs.media_urls import Protocol
     from environment.runs.run import PipelineRun
     from environment.stack.compose import ComposeStack
     from environment.stack.containers import ServiceContainer
@@ -167,23 +168,13 @@ def prove_over_host_port(
     )
 
 
-def prove_ingested_over(stack: ComposeStack, run: PipelineRun) -> None:
-    """The clip was published over RTSP, and read by media-service as INGEST_PROTOCOL has it.
+def prove_ingested_over(stack: ComposeStack, run: PipelineRun, protocol: Protocol) -> None:
+    """The clip was published over RTSP, and media-service, told of that protocol, read it over it.
 
     By the media server's description of the path while it was read.
     """
-    protocol = stack.settings.ingest_protocol
-    source = run.input_state.get("source") or {}
-    readers = [reader.get("type") for reader in run.input_state.get("readers") or []]
-    kinds = (SESSION_KINDS["rtsp"], SESSION_KINDS[protocol])
     prove_told(stack.media_service, {"INGEST_PROTOCOL": protocol})
-    expect(
-        (source.get("type"), *readers) == kinds,
-        expected=f"a publisher over RTSP, one reader over {protocol.upper()}: {kinds}",
-        seen=run.input_state,
-        evidence=run.folder / "run.json",
-        hint="`curl <api>/v3/paths/list` while a stream is dubbed; INGEST_PROTOCOL.",
-    )
+    prove_carried_over(run, published="rtsp", read=protocol)
 
 
 def prove_translations_logged(run: PipelineRun, log: str) -> None:

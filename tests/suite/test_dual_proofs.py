@@ -75,6 +75,13 @@ def connected(address: str = GATEWAY, port: int = 4000, url: str = URL) -> None:
     )
 
 
+def ingested(told: str = "rtsp", read: str = "rtspSession", said: Any = "rtsp") -> None:
+    state = {"source": {"type": "rtspSession"}, "readers": [{"type": read}]}
+    service = container("ms", environment={"INGEST_PROTOCOL": told})
+    pair: Any = SimpleNamespace(media_service=service)
+    dual_proofs.prove_ingested_over(pair, run(input_state=state), said)
+
+
 def found(**changes: Any) -> dict[str, Any]:
     media = ProjectContainer("a", {"STS_SERVICE_URL": URL}, {})
     sts = ProjectContainer("b", {"PORT": "4000"}, {4000: 4000})
@@ -118,6 +125,7 @@ RIGHT: dict[str, Callable[[], object]] = {
     "told": lambda: dual_proofs.prove_told(container("ms"), {"STS_SERVICE_URL": URL}),
     "exposed": lambda: dual_proofs.prove_exposed(container("sts"), {3000: 4000}),
     "over the host": connected,
+    "ingested over RTSP": ingested,
     "own network": lambda: dual_proofs.prove_no_host_network(container("ms")),
     "coordinated": lambda: nested_dual_proofs.prove_coordinated(found()),
     "available": lambda: availability_proofs.prove_available_within(run(), 1),
@@ -140,6 +148,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "straight to a container": lambda: connected(address="10.0.3.0", port=4000),
     "another port of the host": lambda: connected(port=4001),
     "by a container's name": lambda: connected(url="http://sts-service:4000"),
+    "read over another protocol": lambda: ingested(read="rtmpConn"),
+    "told another protocol": lambda: ingested(told="rtmp"),
+    "told and read otherwise than said": lambda: ingested("rtmp", "rtmpConn"),
     "host network": lambda: dual_proofs.prove_no_host_network(container("ms", mode="host")),
     "told another port": lambda: nested_dual_proofs.prove_coordinated(
         found(**{"sts-service": ProjectContainer("b", {"PORT": "4001"}, {4001: 4001})})
