@@ -17,6 +17,7 @@ from environment.proofs.survival_proofs import (
     prove_clock_unbroken,
     prove_disconnect_noticed,
     prove_fates,
+    prove_none_waited,
     prove_numbers_whole,
     prove_reconnections_logged,
     prove_reconnects_counted,
@@ -69,7 +70,7 @@ def disconnect_detected(context: Context) -> None:
 
 @then("uses fallback audio")
 def fallback_used(context: Context) -> None:
-    """Wait for two segments cut since; find those before dubbed, and these original, in sync.
+    """Wait for two segments cut since; find those before dubbed, these original, at once, in sync.
 
     The output is one piece: its clock goes on as if nothing had happened.
     """
@@ -79,6 +80,7 @@ def fallback_used(context: Context) -> None:
     fell_back = [s["number"] for s in aftermath.segments if s["cut_at"] > at]
     first = [s["number"] for s in aftermath.segments if (s["released_at"] or at) < at]
     prove_fates(aftermath, dubbed=first, original=fell_back)
+    prove_none_waited(aftermath, fell_back)
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)

@@ -151,6 +151,22 @@ def prove_fates(
     )
 
 
+def prove_none_waited(aftermath: Aftermath, numbers: Collection[int]) -> None:
+    """None of these segments was held for STS until its time was over: it was known to be away."""
+    held = [
+        (segment["number"], segment["reason"])
+        for segment in aftermath.segments
+        if segment["number"] in numbers and segment["reason"] == "timeout"
+    ]
+    expect(
+        not held,
+        expected="segments that are passed through without waiting for an STS that is away",
+        seen=f"their time was over: {held}",
+        evidence=aftermath.folder / "aftermath.json",
+        hint="media-service's log: sts_disconnected, fragment_not_dubbed.",
+    )
+
+
 def prove_told_as_heard(aftermath: Aftermath) -> None:
     """media-service's report says of every segment what the output's bytes say."""
     differing = [

@@ -16,6 +16,7 @@ from environment.measuring.account import Fate
 from environment.proofs.service_log import parse_log
 from environment.proofs.survival_proofs import (
     prove_fates,
+    prove_none_waited,
     prove_numbers_whole,
     prove_reconnections_logged,
     prove_reconnects_counted,
@@ -111,6 +112,14 @@ def aftermath(heard: Mapping[int, str | Fate], **outcomes: Any) -> Any:
     ]
     seen = frozenset(range(9))
     return SimpleNamespace(fates=fates, segments=segments, folder=Path("kept"), seen_dubs=seen)
+
+
+def test_who_waits_for_an_sts_that_is_away_is_found_out() -> None:
+    left = aftermath({0: "original", 1: "original"})
+    left.segments[0]["reason"], left.segments[1]["reason"] = "timeout", "sts_unavailable"
+    prove_none_waited(left, [1])
+    with pytest.raises(ExpectationFailed, match="their time was over"):
+        prove_none_waited(left, [0, 1])
 
 
 def test_fates_as_they_should_be() -> None:

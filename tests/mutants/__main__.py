@@ -62,9 +62,9 @@ def table_of(verdicts: list[Verdict]) -> Table:
 
 
 def needed(unharmed: tuple[Mutant, ...], chosen: list[Mutant]) -> list[Mutant]:
-    """Return the unharmed runs that the chosen mutants have a feature in common with."""
-    files = {file for mutant in chosen for file in mutant.features}
-    return [run for run in unharmed if files & set(run.features)]
+    """Return the unharmed runs that the chosen mutants have feature and engines in common with."""
+    wanted = {(mutant.profile, file) for mutant in chosen for file in mutant.features}
+    return [run for run in unharmed if wanted & {(run.profile, file) for file in run.features}]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import EMBEDDED, POCKET, Mutant
+from tests.mutants.of_configuration import OF_CONFIGURATION
 from tests.mutants.of_contract import OF_CONTRACT
 from tests.mutants.of_harness import OF_HARNESS
 from tests.mutants.of_picture import OF_PICTURE
@@ -14,14 +15,22 @@ from tests.mutants.places import (
     BAD_INPUT,
     CLEAN_UP,
     CONTRACT,
+    DUAL_US2,
     ENGINES,
     EVERY_ERROR,
+    FILE_OF_VARIABLES,
     KILLED,
     NOT_SLOW,
     OBSERVERS,
+    ORDER,
+    OVER_THE_PORT,
+    PACED,
+    PICKED_UP,
+    PLAYED,
     RTSP,
     STEADILY,
     STEADY,
+    STOPPED,
     SURVIVAL,
     TAKEN_UP,
     US1,
@@ -29,7 +38,9 @@ from tests.mutants.places import (
     US4,
     US5,
     US6,
+    US7,
     US8,
+    WITH_NUMBERS,
     WORKER_KILLED,
 )
 
@@ -40,29 +51,35 @@ MUTANTS: Final = (
     *OF_SERVICE,
     *OF_SURVIVAL,
     *OF_CONTRACT,
+    *OF_CONFIGURATION,
     *OF_HARNESS,
 )
 """Every mutant; add yours with the scenarios that must turn red."""
 
 
-def _unharmed(name: str, *behave: str, alone: bool = False) -> Mutant:
+def _unharmed(name: str, *behave: str, profile: str = EMBEDDED, alone: bool = False) -> Mutant:
     return Mutant(
         name=f"unharmed-{name}",
         story="nothing is sabotaged",
         edits=(),
         behave=behave,
         red=(),
+        profile=profile,
         alone=alone,
     )
 
 
 UNHARMED: Final = (
-    _unharmed("pipeline", US2, US4, US8),
-    _unharmed("survival", US5, SURVIVAL, "-n", "in the middle of a stream", "-n", WORKER_KILLED),
+    _unharmed("pipeline", US2),
+    _unharmed("speech", US2, US4, WITH_NUMBERS, profile=POCKET),
+    _unharmed("engines", ENGINES, NOT_SLOW, profile=POCKET),
+    _unharmed("wire", US4, "-n", ORDER, "-n", PACED),
+    _unharmed("quality", US8, "-n", PLAYED),
+    _unharmed("survival", US5, SURVIVAL, "-n", STOPPED, "-n", PICKED_UP, "-n", WORKER_KILLED),
     _unharmed("contract", CONTRACT, "-n", EVERY_ERROR, "-n", OBSERVERS, "-n", TAKEN_UP),
     _unharmed("rtsp", RTSP, "-n", "b-frames.mp4"),
-    _unharmed("engines", ENGINES, NOT_SLOW),
     _unharmed("services", US1, BAD_INPUT, "-n", "payloads", "-n", "STS outlives", "-n", "one con"),
+    _unharmed("settings", US7, DUAL_US2, "-n", FILE_OF_VARIABLES, "-n", OVER_THE_PORT),
     _unharmed("harness", CLEAN_UP, US6, "--tags=@fr-028,@fr-003"),
     _unharmed("alone", STEADY, CLEAN_UP, "-n", STEADILY, "-n", KILLED, alone=True),
 )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+EMBEDDED: Final = "embedded"
+POCKET: Final = "pocket"
 
 
 class MutantStaleError(Exception):
@@ -37,8 +41,8 @@ class Mutant:
     ``red`` are the names of the scenarios that must fail, and no others may; those in ``errors``
     among them do so by an error, as a wait does that has no end, the others by an expectation.
     ``behave`` are behave's arguments that select what is run; ``profile`` is the engines' for that,
-    by default the suite's own. ``alone``: nothing may run beside it: it would take its time,
-    or tidy up what it leaves.
+    by default those that load fastest. ``alone``: nothing may run beside it: it would take its
+    time, or tidy up what it leaves.
     """
 
     name: str
@@ -47,7 +51,7 @@ class Mutant:
     behave: tuple[str, ...]
     red: tuple[str, ...]
     errors: tuple[str, ...] = ()
-    profile: str | None = None
+    profile: str = EMBEDDED
     alone: bool = False
 
     @property

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from tests.mutants.mutant import Edit, Mutant
+from tests.mutants.mutant import POCKET, Edit, Mutant
 from tests.mutants.places import (
+    ECHO,
     ENGINES,
     NAMED,
     NOT_SLOW,
@@ -20,6 +21,7 @@ from tests.mutants.places import (
     US4,
     US8,
     WHOLE,
+    WITH_NUMBERS,
 )
 
 _DUB: Final = "        dubbed_pcm=to_pcm(dubbed, channels=job.channels),\n"
@@ -36,6 +38,7 @@ OF_SPEECH: Final = (
         ),
         behave=(US2,),
         red=(SPANISH, PLAYS),
+        profile=POCKET,
     ),
     Mutant(
         name="transcript-empty",
@@ -44,6 +47,7 @@ OF_SPEECH: Final = (
         behave=(US2,),
         # Without a word media-service takes it for music, and lets the original pass.
         red=(SEGMENTS, SYNC, WHOLE, PLAYS),
+        profile=POCKET,
     ),
     Mutant(
         name="transcript-invented",
@@ -55,8 +59,9 @@ OF_SPEECH: Final = (
                 '        done,\n        transcript=f"{done.transcript} seven",\n' + _DUB,
             ),
         ),
-        behave=(US4,),
+        behave=(US4, "-n", NUMBERS),
         red=(NUMBERS,),
+        profile=POCKET,
     ),
     Mutant(
         name="transcripts-unlogged",
@@ -64,6 +69,7 @@ OF_SPEECH: Final = (
         edits=(Edit(STS_RECORDS, "    if with_text:\n", "    if not with_text:\n"),),
         behave=(US2,),
         red=(WHOLE,),
+        profile=POCKET,
     ),
     Mutant(
         name="english-spoken",
@@ -75,8 +81,9 @@ OF_SPEECH: Final = (
                 "_speak(engines.tts, done.transcript or",
             ),
         ),
-        behave=(US2, US4),
+        behave=(US2, US4, WITH_NUMBERS),
         red=(SPANISH, NUMBERS),
+        profile=POCKET,
     ),
     Mutant(
         name="english-left",
@@ -89,8 +96,9 @@ OF_SPEECH: Final = (
                 '    outcome = replace(done, translated_text=" ".join(left), stage_ms=stage_ms)\n',
             ),
         ),
-        behave=(US2, US4),
+        behave=(US2, US4, WITH_NUMBERS),
         red=(WHOLE, SPANISH, NUMBERS),
+        profile=POCKET,
     ),
     Mutant(
         name="silence-returned",
@@ -105,8 +113,9 @@ OF_SPEECH: Final = (
                 "def _quiet(pcm):\n    return bytes(len(pcm))\n\n\ndef _speak(",
             ),
         ),
-        behave=(US2, US4),
+        behave=(US2, US4, WITH_NUMBERS),
         red=(SPANISH, SYNC, PLAYS, NUMBERS),
+        profile=POCKET,
     ),
     Mutant(
         name="wrong-sample-rate",
@@ -120,6 +129,7 @@ OF_SPEECH: Final = (
         ),
         behave=(ENGINES, NOT_SLOW),
         red=(NAMED,),
+        profile=POCKET,
     ),
     Mutant(
         name="dub-12-db-down",
@@ -136,6 +146,20 @@ OF_SPEECH: Final = (
         red=(PLAYED,),
     ),
     Mutant(
+        name="echo-unmarked",
+        story="every fragment is echoed, under the names of the profile's engines",
+        edits=(
+            Edit(
+                STS_PIPELINE,
+                "    if isinstance(engines.asr, echo.Engine):\n",
+                "    if True:\n",
+            ),
+            Edit(ECHO, 'MARK = "[echo]"\n', 'MARK = "uno dos tres"\n'),
+        ),
+        behave=(US2,),
+        red=(SPANISH, WHOLE, PLAYS),
+    ),
+    Mutant(
         name="voice-swapped",
         story="eSpeak speaks under the name of Coqui TTS and its model",
         edits=(
@@ -149,7 +173,7 @@ OF_SPEECH: Final = (
         ),
         behave=(ENGINES, NOT_SLOW),
         red=(NAMED,),
-        profile="pocket",
+        profile=POCKET,
     ),
     Mutant(
         name="ears-swapped",
@@ -165,7 +189,7 @@ OF_SPEECH: Final = (
         ),
         behave=(ENGINES, NOT_SLOW),
         red=(NAMED,),
-        profile="pocket",
+        profile=POCKET,
     ),
 )
 """What is wrong with words and voices."""

@@ -7,10 +7,11 @@ from tests.mutants.places import (
     CHECKPOINT,
     MEDIA_STREAM,
     PICKED_UP,
-    RETURNED,
     STOPPED,
     STS_CLIENT,
+    STS_RESTARTED,
     SURVIVAL,
+    US1,
     US5,
     WORKER_KILLED,
 )
@@ -23,7 +24,7 @@ OF_SURVIVAL: Final = (
             Edit(
                 STS_CLIENT,
                 "        self.away = True\n",
-                "        self.away = True\n        return\n",
+                "        return\n",
             ),
         ),
         behave=(US5, "-n", STOPPED),
@@ -38,9 +39,16 @@ OF_SURVIVAL: Final = (
                 '            if await self._connect(CONNECT_TIMEOUT_S, "backoff"):\n',
                 "            if False:\n",
             ),
+            Edit(
+                STS_CLIENT,
+                '            if await self._connect(CONNECT_TIMEOUT_S, "probe"):\n',
+                "            if False:\n",
+            ),
         ),
-        behave=(US5, "-n", RETURNED),
-        red=(RETURNED,),
+        # Of the scenarios in which STS comes back, the one that waits for no stream.
+        behave=(US1, "-n", STS_RESTARTED),
+        red=(STS_RESTARTED,),
+        errors=(STS_RESTARTED,),
     ),
     Mutant(
         name="checkpoint-never-written",
@@ -81,6 +89,7 @@ OF_SURVIVAL: Final = (
         ),
         behave=(SURVIVAL, "-n", WORKER_KILLED),
         red=(WORKER_KILLED,),
+        errors=(WORKER_KILLED,),
     ),
 )
 """What is not there any more when it is needed."""

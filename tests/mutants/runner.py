@@ -141,7 +141,6 @@ def _environment(mutant: Mutant, evidence: Path) -> dict[str, str]:
         "E2E_DYNAMIC_PORTS": "1",
         "E2E_ARTIFACTS": str(evidence),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "STS_PROFILE": mutant.profile,
     }
-    if mutant.profile is not None:
-        own["STS_PROFILE"] = mutant.profile
     return {name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS} | own
