@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from environment.expectations import expect
-from environment.measuring.media import timeline
-from environment.proofs.bystander import collect_run, prove_undisturbed
+from environment.proofs.bystander import SYNC_WITHIN_MS, collect_run, prove_undisturbed
 from environment.proofs.container_proofs import prove_same_process
+from environment.proofs.partial_proofs import prove_begins_dubbed, prove_ended_in_order
 from environment.runs import bad_data
-from environment.runs.recorder import fetch_recording
 from environment.runs.stream_reports import wait_for_state
 from environment.runs.wire_client import WireClient
 from environment.vocabulary import Context, given, then, when
@@ -110,22 +109,21 @@ def publisher_killed_after(context: Context, said: str, seconds: int) -> None:
         interval_s=0.05,
     )
     publication.kill()
-    context.run.notes["path"] = publication.path
+    context.run.notes |= {"path": publication.path, "killed": publication}
 
 
 @then("that stream is finished with what was there: {seconds:d} seconds, within {slack:d} second")
 def finished_with_what_was_there(context: Context, seconds: int, slack: int) -> None:
-    """Find it finished without an error, and its recorded output as long as what was sent."""
-    report = _wait_for_state(context, context.run.notes["path"], "finished")
-    lengths = {t.kind: t.duration_s for t in timeline(_recording(context, report["path_out"]))}
-    expect(
-        report["error"] is None
-        and set(lengths) == {"video", "audio"}
-        and all(abs(length_s - seconds) <= slack for length_s in lengths.values()),
-        expected=f"no error, {seconds} s of picture and sound, within {slack} s",
-        seen=(report["error"], lengths),
-        hint="media-service's log: how did the worker end?",
-    )
+    """Find it finished without an error, its recorded output as long as what was sent.
+
+    Every segment that was whole by then must be in it, dubbed and in sync.
+    """
+    notes, session = context.run.notes, context.session
+    report = _wait_for_state(context, notes["path"], "finished")
+    run = collect_run(session, notes["killed"], report, context.run.artifacts / "killed")
+    prove_ended_in_order(run, seconds, slack)
+    whole = int((seconds - slack) // session.settings.segment_duration_s)
+    prove_begins_dubbed(run, whole, SYNC_WITHIN_MS)
 
 
 @when("a client sends what sts-service must refuse:")
@@ -175,11 +173,6 @@ def each_counted(context: Context) -> None:
 def _wait_for_state(context: Context, path: str, state: str) -> dict[str, Any]:
     timeout_s = context.session.settings.timeout(40)
     return wait_for_state(context.session.stack(), path, state, timeout_s=timeout_s)
-
-
-def _recording(context: Context, path: str) -> Path:
-    stack, target = context.session.stack(), context.run.notes["folder"] / "recording"
-    return fetch_recording(stack, path, target, timeout_s=stack.settings.timeout(30))
 
 
 def _timeout(context: Context) -> float:
