@@ -580,7 +580,8 @@ async def test_a_late_take_over_waits_for_the_earlier_output_and_a_stop_reaches_
 
 async def test_of_two_that_were_left_at_one_path_the_earlier_ends(segment_dir: Path) -> None:
     # A process that was killed during a take-over; which of them was alive last says nothing.
-    for name, detected_at, written_at in (("earlier", 1.0, 20.0), ("later", 2.0, 10.0)):
+    names = ["earlier-00000001", "later-00000002"]
+    for name, detected_at, written_at in zip(names, (1.0, 2.0), (20.0, 10.0), strict=True):
         report = StreamReport(
             stream_id=name,
             name="a",
@@ -603,7 +604,7 @@ async def test_of_two_that_were_left_at_one_path_the_earlier_ends(segment_dir: P
         while len(supervisor._running) > 1:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     assert [report.state for report in supervisor.reports] == ["failed", "waiting"]
-    assert [report.stream_id for report in supervisor.reports] == ["earlier", "later"]
+    assert [report.stream_id for report in supervisor.reports] == names
     await supervisor.stop()
 
 

@@ -144,8 +144,10 @@ class DubbedStream:
         self._metrics.forget_stream(self.report.stream_id)
 
     def clean_up(self) -> None:
-        """Remove the stream's folder, unless something in it never went out; blocks."""
-        if not self._unsent():
+        """Remove the stream's folder, or keep it if something in it never went out; blocks."""
+        if self._unsent():
+            self._store.keep(self.report.stream_id)
+        else:
             self._store.remove(self.report.stream_id)
 
     async def _carry(self, sts_stream: StsStream) -> End:
