@@ -6,9 +6,15 @@ import time
 
 from environment.expectations import expect
 from environment.proofs.backoff_proofs import prove_backed_off
-from environment.proofs.degradation_proofs import prove_failed_alone, prove_no_output
+from environment.proofs.degradation_proofs import (
+    NO_OUTPUT,
+    prove_failed_alone,
+    prove_goes_out,
+    prove_no_output,
+)
 from environment.proofs.dual_proofs import prove_on_one_network, prove_reported_dubbed
 from environment.proofs.nested_dual_proofs import prove_skipped_for_port
+from environment.proofs.warning_proofs import prove_failed_on
 from environment.runs.live_stream import LiveStream
 from environment.runs.nested import NestedRun
 from environment.runs.obstacles import fixed_ports
@@ -94,6 +100,19 @@ def failed_without_output(context: Context) -> None:
     stack, stream = context.session.stack(), context.run.notes["stream"]
     prove_failed_alone(stack, stream.report, REFUSED, since=context.run.notes["since"])
     prove_no_output(stack, stream)
+
+
+@then("that stream goes out, and no error is logged of it")
+def goes_out(context: Context) -> None:
+    """Ask for its output on the media server, and for the log without an error."""
+    notes = context.run.notes
+    prove_goes_out(context.session.stack(), notes["stream"], since=notes["since"])
+
+
+@then("that run has failed on the missing output stream as well")
+def failed_on_missing_output(context: Context) -> None:
+    """Find in what that run saw that there was never an output stream."""
+    prove_failed_on(context.run.notes["nested"], context.run.notes["status"], NO_OUTPUT)
 
 
 @given("another pair of projects, both told the same network name")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 AS_LONG_WITHIN_S: Final = 0.5
 """FR-037."""
+NO_OUTPUT: Final = "there was never an output stream"
+"""What a stream that did not go out is told by, beside the error in the log."""
 _KEPT_FATES: Final = frozenset({"dubbed", "original", "silent"})
 
 
@@ -77,17 +79,27 @@ def prove_degraded(aftermath: Aftermath) -> str:
 
 def prove_no_error_logged(stack: Topology, report: Mapping[str, Any], *, since: float) -> None:
     """The log of media-service has no error about the stream."""
-    errors = [
-        f"{line.event}: {line.fields.get('error')}"
-        for event in ("stream_failed", "stream_crashed")
-        for line in logged(stack.media_service, event, since=since)
-        if line.fields.get("stream_id") == report["stream_id"]
-    ]
+    errors = _errors_of(stack, report, since)
     expect(
         not errors,
         expected=f"no error about {report['path_in']} in the log of media-service",
         seen="; ".join(errors),
         hint="`docker logs` of media-service, and /v1/streams.",
+    )
+
+
+def prove_goes_out(stack: Topology, stream: LiveStream, *, since: float) -> None:
+    """Its output was on the media server, and the log has no error about it: both, or all is told.
+
+    Had bytes in it, that is, as the media server counts them.
+    """
+    errors = _errors_of(stack, stream.report, since)
+    went_out = any(count > 0 for _at, count in stream.output_bytes)
+    expect(
+        went_out and not errors,
+        expected=f"{stream.path_out} on the media server, and no error in the log",
+        seen="; ".join([*([] if went_out else [f"{NO_OUTPUT} {stream.path_out}"]), *errors]),
+        hint="`docker logs` of media-service, and /v3/paths/list of the media server.",
     )
 
 
@@ -170,3 +182,13 @@ def prove_dropped_late(
         evidence=aftermath.folder / "wire.jsonl",
         hint="media-service's log: fragment_late; its metric results_late.",
     )
+
+
+def _errors_of(stack: Topology, report: Mapping[str, Any], since: float) -> list[str]:
+    """What the log of media-service has for errors of that stream, since a Unix time."""
+    return [
+        f"{line.event}: {line.fields.get('error')}"
+        for event in ("stream_failed", "stream_crashed")
+        for line in logged(stack.media_service, event, since=since)
+        if line.fields.get("stream_id") == report["stream_id"]
+    ]

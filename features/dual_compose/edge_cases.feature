@@ -71,6 +71,7 @@ Feature: Edge cases of specification 019
     Then that stream has failed for want of an output, and there is no output stream
     When another run of the suite sees the like, with shorter waits: @no-output
     Then that run has failed on the error in the log: cannot publish to
+    And that run has failed on the missing output stream as well
 
   @fr-005 @sc-008
   Scenario: What happens when both docker-compose files use same network name?

@@ -15,6 +15,7 @@ from environment.proofs.degradation_proofs import (
     prove_degraded,
     prove_dropped_late,
     prove_failed_alone,
+    prove_goes_out,
     prove_no_error_logged,
     prove_no_output,
     prove_timed_out,
@@ -161,6 +162,26 @@ def test_an_output_that_was_there_for_a_while_is_noticed() -> None:
     for state, stream in ((None, followed((BEGAN, 9))), ({"ready": True}, followed())):
         with pytest.raises(ExpectationFailed):
             prove_no_output(served(state), stream)
+
+
+@pytest.mark.parametrize(
+    ("samples", "lines", "seen"),
+    [
+        ((), (ERROR,), "there was never an output stream live/x/out; stream_failed: audio track"),
+        ((), (), "there was never an output stream"),
+        (((BEGAN, 0),), (), "there was never an output stream"),
+        (((BEGAN, 9),), (ERROR,), "seen: stream_failed: audio track"),
+    ],
+)
+def test_a_stream_that_does_not_go_out_is_told_by_its_output_and_its_error(
+    samples: tuple[tuple[float, int], ...], lines: tuple[str, ...], seen: str
+) -> None:
+    def followed(*samples: tuple[float, int]) -> Any:
+        return SimpleNamespace(path_out="live/x/out", output_bytes=samples, report=REPORT)
+
+    prove_goes_out(stack(), followed((BEGAN, 0), (BEGAN, 9)), since=BEGAN)
+    with pytest.raises(ExpectationFailed, match=seen):
+        prove_goes_out(stack(*lines), followed(*samples), since=BEGAN)
 
 
 def nested(outcome: str, *, warns: str = "", reason: str = "", printed: str = "") -> Any:
