@@ -39,6 +39,14 @@ class ExpectationFailed(AssertionError):  # noqa: N818 - it reads as what happen
         return [(label, text) for label, text in parts if text]
 
 
+class StepBroken(AssertionError):  # noqa: N818 - it reads as what happened
+    """A harness's error as behave prints it: cause and remedy, and no traceback before them."""
+
+    def __init__(self, error: HarnessError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
 def expect(
     condition: object,
     *,
@@ -69,6 +77,8 @@ class Explanation:
 
 def explain(error: BaseException) -> Explanation:
     """Describe any step's error in the words of an expectation."""
+    if isinstance(error, StepBroken):
+        return explain(error.error)
     notes = [("note", note) for note in getattr(error, "__notes__", ())]
     if isinstance(error, ExpectationFailed):
         return Explanation("expectation not met", (*error.lines(), *notes))

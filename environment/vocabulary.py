@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import behave
 from behave.runner import scoped_context_layer
 
-from environment.errors import ProjectPortTaken, SamePortTwice
+from environment.errors import HarnessError, ProjectPortTaken, SamePortTwice
+from environment.expectations import StepBroken
 from environment.runs.publisher import ClipMissing
 
 if TYPE_CHECKING:
     from behave.model import Scenario
 
     from environment.session import ScenarioRun, Session
+
+TRACEBACK = "traceback.txt"
+"""Where a scenario's evidence has it."""
 
 Step = TypeVar("Step", bound=Callable[..., None])
 Asked = ParamSpec("Asked")
@@ -46,6 +51,20 @@ def when(sentence: str) -> Callable[[Step], Step]:
 def then(sentence: str) -> Callable[[Step], Step]:
     """Register a step that proves something."""
     return _registering(behave.then, sentence)
+
+
+@contextmanager
+def told_in_words(run: ScenarioRun) -> Iterator[None]:
+    """Turn a harness's error into one that behave prints without its traceback (FR-045).
+
+    That is left with the scenario's evidence. What is no error of the harness's keeps it: nobody
+    has foreseen that.
+    """
+    try:
+        yield
+    except HarnessError as error:
+        run.evidence(TRACEBACK, traceback.format_exc())
+        raise StepBroken(error) from error
 
 
 @contextmanager
@@ -93,7 +112,7 @@ def _registering(register: Callable[[str], Any], sentence: str) -> Callable[[Ste
     def decorate(step: Step) -> Step:
         @wraps(step)
         def run(context: Context, *arguments: Any, **named: Any) -> None:
-            with skipped_without_clip(context.scenario):
+            with told_in_words(context.run), skipped_without_clip(context.scenario):
                 step(context, *arguments, **named)
 
         register(sentence)(run)

@@ -20,6 +20,7 @@ from environment.expectations import expect
 from environment.proofs import inside
 from environment.proofs.container_proofs import State, prove_same_process
 from environment.proofs.endpoints import published_ports, speaks_rtmp
+from environment.proofs.nested_proofs import prove_no_traceback
 from environment.proofs.network_proofs import prove_linked
 from environment.runs.in_flight import most_in_flight
 from environment.runs.nested import NestedRun, find_processes
@@ -281,6 +282,7 @@ def prove_refused_at_once(nested: NestedRun, status: int, words: Sequence[str]) 
         evidence=nested.log_file,
         hint="environment/settings.py: load_settings.",
     )
+    prove_no_traceback(nested)
     made = engine_history(nested)
     expect(
         not made and not nested.evidence.exists(),

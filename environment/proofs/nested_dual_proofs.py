@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from environment.expectations import expect
+from environment.proofs.nested_proofs import prove_no_traceback
 from environment.stack.addresses import HOST_FROM_INSIDE
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def prove_skipped_for_port(nested: NestedRun, status: int, port: int, holder: st
         evidence=nested.log_file,
         hint="environment/stack/compose.py tells a port conflict, environment/vocabulary.py skips.",
     )
+    prove_no_traceback(nested)
 
 
 def prove_published_and_passed(

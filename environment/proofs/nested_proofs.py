@@ -16,6 +16,7 @@ _SHOWN_CHARS: Final = 1500
 # What shows that a test had control: the stack was handed over, or something was published.
 _IN_CONTROL: Final = frozenset({"stack_started", "publish_started"})
 _LABELS: Final = ("step", "expected", "seen", "try", "evidence")
+_TRACEBACK: Final = "Traceback (most recent call last)"
 _SERVICES: Final = ("e2e-media-service", "sts-service")
 
 
@@ -31,8 +32,21 @@ def prove_failed(nested: NestedRun, status: int, since: float, limit_s: float) -
     )
 
 
+def prove_no_traceback(nested: NestedRun) -> None:
+    """What it printed is for people: no traceback of Python's is anywhere in it (FR-045)."""
+    said = nested.output
+    at = said.find(_TRACEBACK)
+    expect(
+        at < 0,
+        expected="an error in words, without a traceback (FR-045)",
+        seen=said[max(0, at) :][:_SHOWN_CHARS],
+        evidence=nested.log_file,
+        hint="environment/vocabulary.py: told_in_words; what is no HarnessError is not foreseen.",
+    )
+
+
 def prove_said(nested: NestedRun, cause: str, remedy: str) -> None:
-    """It printed the cause and the remedy, and no bare traceback in their place (FR-045)."""
+    """It printed the cause and the remedy, and no traceback in their place or beside (FR-045)."""
     said = " ".join(nested.output.split())
     at = said.find(cause)
     expect(
@@ -42,6 +56,7 @@ def prove_said(nested: NestedRun, cause: str, remedy: str) -> None:
         evidence=nested.log_file,
         hint="environment/errors.py: an error is a cause with a remedy.",
     )
+    prove_no_traceback(nested)
 
 
 def prove_explained(nested: NestedRun, step: str) -> None:
@@ -54,6 +69,7 @@ def prove_explained(nested: NestedRun, step: str) -> None:
         evidence=nested.log_file,
         hint="environment/evidence/report.py: render_failure.",
     )
+    prove_no_traceback(nested)
 
 
 def prove_skipped(nested: NestedRun, status: int, reasons: Sequence[str]) -> None:
@@ -68,6 +84,7 @@ def prove_skipped(nested: NestedRun, status: int, reasons: Sequence[str]) -> Non
         evidence=nested.log_file,
         hint="environment/vocabulary.py skips; environment/evidence/report.py prints why.",
     )
+    prove_no_traceback(nested)
 
 
 def prove_first_alone_started(nested: NestedRun) -> None:

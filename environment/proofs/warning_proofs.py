@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from environment.expectations import expect
+from environment.proofs.nested_proofs import prove_no_traceback
 
 if TYPE_CHECKING:
     from environment.runs.nested import NestedRun
@@ -45,6 +46,7 @@ def prove_failed_on(nested: NestedRun, status: int, text: str) -> None:
         evidence=nested.log_file,
         hint="environment/hooks.py prints the failure, and the summary.",
     )
+    prove_no_traceback(nested)
 
 
 def _ran(nested: NestedRun) -> list[dict[str, Any]]:

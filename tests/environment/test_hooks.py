@@ -251,6 +251,23 @@ def test_a_failure_is_told_and_its_evidence_kept(behave: Any) -> None:
     assert ran.calls[-1] == "down"
 
 
+def test_an_error_of_the_harness_is_told_without_a_traceback_and_another_with_it(
+    behave: Any,
+) -> None:
+    ran = behave("Scenario: no tool\n  Given a broken tool")
+    assert ran.exit_code == 1
+    assert "No ffmpeg. Remedy: install it." in ran.output
+    assert "Traceback" not in ran.output
+    kept = ran.folder / "artifacts/latest/no-tool/traceback.txt"
+    assert "HarnessError: No ffmpeg." in kept.read_text()
+
+
+def test_an_unforeseen_error_is_told_with_its_traceback(behave: Any) -> None:
+    ran = behave("Scenario: nobody knows\n  Given another file that is missing")
+    assert ran.exit_code == 1
+    assert "Traceback (most recent call last)" in ran.output
+
+
 def test_evidence_of_passed_scenarios_is_kept_on_request(behave: Any) -> None:
     ran = behave("Scenario: good\n  Given a stack\n  Given 5 fragments", E2E_KEEP="1")
     assert ran.exit_code == 0

@@ -68,6 +68,19 @@ def test_cause_and_remedy_are_found_across_lines() -> None:
     )
 
 
+TRACEBACK = "Traceback (most recent call last):\n  File ...\n"
+
+
+def test_cause_and_remedy_under_a_traceback() -> None:
+    with pytest.raises(ExpectationFailed, match="without a traceback"):
+        prove_said(nested(output=f"{TRACEBACK}it is taken\ntry another"), "is taken", "try")
+    skipped = nested(output=f"A B\n{TRACEBACK}", results=[{"outcome": "skipped"}])
+    with pytest.raises(ExpectationFailed, match="without a traceback"):
+        prove_skipped(skipped, 0, ("A", "B"))
+    with pytest.raises(ExpectationFailed, match="without a traceback"):
+        prove_explained(nested(output=f"{TRACEBACK}{REPORT}"), "fails on purpose")
+
+
 @pytest.mark.parametrize(
     "output",
     [

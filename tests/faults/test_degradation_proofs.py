@@ -216,6 +216,10 @@ def test_a_run_that_fails_on_what_it_saw() -> None:
         (nested("failed", reason=reason, printed=reason), 0),
         (nested("passed", reason=reason, printed=reason), 1),
         (nested("failed", reason="expected: no audio track\nseen: x", printed=reason), 1),
+        (
+            nested("failed", reason=reason, printed=f"Traceback (most recent call last)\n{reason}"),
+            1,
+        ),
     ):
         with pytest.raises(ExpectationFailed):
             prove_failed_on(run, status, "no audio track")

@@ -221,6 +221,7 @@ LINE = "HOOK-ERROR in before_all: SettingsInvalid: STS_PORT='abc' is no number. 
         (1, LINE + LINE, []),
         (1, LINE.replace("STS_PORT", "PORT"), []),
         (1, LINE.replace("Remedy: ", ""), []),
+        (1, f"Traceback (most recent call last):\n{LINE}", []),
         (1, LINE, ["network create"]),
     ],
 )
