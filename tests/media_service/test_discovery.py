@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from media_service.discovery import Discovery, PublishedPath, parse_path
@@ -166,3 +167,10 @@ async def test_a_media_server_that_is_away_is_no_end() -> None:
     assert not running.done()
     assert not discovery.reachable
     running.cancel()
+
+
+@pytest.mark.parametrize("change", [{"name": "live/a\ud800/in"}, {"tracks": ["H264\ud800"]}])
+def test_a_name_that_no_url_can_hold_is_refused(change: dict[str, Any]) -> None:
+    item = {"name": "live/a/in", "ready": True, "source": {"id": "1"}, **change}
+    with pytest.raises(ValidationError, match="unicode"):
+        parse_path(item)

@@ -207,10 +207,13 @@ def test_how_far_the_output_has_come_is_noted_before_it_goes_out(
     events: list[str] = []
     heard = Heard()
     sending = Muxer._send
+
+    def send(muxer: Muxer, packet: Any) -> None:
+        events.append("sent")
+        sending(muxer, packet)
+
     monkeypatch.setattr(heard, "sent", lambda _: events.append("noted"))
-    monkeypatch.setattr(
-        Muxer, "_send", lambda muxer, packet: (events.append("sent"), sending(muxer, packet))[1]
-    )
+    monkeypatch.setattr(Muxer, "_send", send)
     video = VideoQueue()
     with begun(clip, tmp_path / "out.flv", heard, video):
         for packet in pictures(clip, 0.0):

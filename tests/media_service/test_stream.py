@@ -39,6 +39,7 @@ from media_service.protocol import (
 )
 from media_service.report import MAX_LISTED, StreamReport, StsReport
 from media_service.settings import Settings
+from media_service.spool_names import CHECKPOINT, SOUND, segment_file
 from media_service.spool_store import SpoolStore
 from media_service.stream import DubbedStream
 from media_service.stream_report import Recorder
@@ -638,3 +639,96 @@ async def test_the_http_api() -> None:
         text = await (await client.get("/metrics")).text()
         assert 'media_service_fragments_fallback_total{reason="timeout"} 0.0' in text
         await supervisor.stop()
+
+
+def dying_after(number: int) -> Script:
+    """A worker that sends one segment out, and dies of what comes next."""
+    return [*OPENING, cut(number), OutputConnected(1010.0, 7.8), released(number)]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "workers"),
+    [([0] * 12, 5), (list(range(12)), 6)],
+    ids=["of the same segment", "of one segment each"],
+)
+async def test_workers_that_die_after_each_first_release_fail_the_stream(
+    numbers: list[int], workers: int
+) -> None:
+    trial = Trial(*(dying_after(number) for number in numbers))
+    await trial.run()
+    assert trial.stream.report.state == "failed"
+    assert trial.stream.report.workers == workers
+    assert "the worker process died" in (trial.stream.report.error or "")
+
+
+async def test_a_stream_is_on_disk_before_its_first_packet(segment_dir: Path) -> None:
+    worker = FakeWorker([Hello(1)])
+    worker.needed = Stop()
+    workers = iter([worker])
+
+    class Silent(WorkerPool):
+        async def take(self) -> Any:
+            return next(workers)
+
+    supervisor = Supervisor(Settings(), cast(StsClient, FakeSts(answer)), Metrics(), Silent())
+    await supervisor.reconcile([SOURCE])
+    stream_id = supervisor.reports[0].stream_id
+    async with asyncio.timeout(5):
+        while not (segment_dir / stream_id / CHECKPOINT).exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    # The process is killed here; the next one finds the stream, and the source that is its own.
+    again = Supervisor(Settings(), cast(StsClient, FakeSts(answer)), Metrics(), Scripted())
+    await again.take_up()
+    await again.reconcile([SOURCE])
+    assert [report.stream_id for report in again.reports] == [stream_id]
+    await ended(again)
+    await again.stop()
+    await supervisor.stop()
+
+
+async def test_a_stream_that_drains_beside_a_newer_one_waits_for_the_media_server() -> None:
+    refused = [Hello(1), Failed("output_failed", "cannot publish", True)]
+    earlier = [FakeWorker([*OPENING, InputEnded("end_of_stream"), *refused[1:]])]
+    newer = FakeWorker([Hello(2)])
+    earlier[0].needed_before = {Failed: Publish}
+    newer.needed = Stop()
+    given = iter([*earlier, newer, *(FakeWorker(refused) for _ in range(8))])
+
+    class Given(WorkerPool):
+        async def take(self) -> Any:
+            return next(given)
+
+    supervisor = Supervisor(Settings(), cast(StsClient, FakeSts(answer)), Metrics(), Given())
+    gate = asyncio.Event()
+    earlier_receive = earlier[0].receive
+
+    async def receive() -> Message | None:
+        message = await earlier_receive()
+        if isinstance(message, Failed):
+            await gate.wait()
+        return message
+
+    cast(Any, earlier[0]).receive = receive
+    await supervisor.reconcile([SOURCE])
+    await until_sent(earlier[0], Publish)
+    await supervisor.reconcile([])
+    late = replace(SOURCE, source_id="another", ready_at=time.time() + 20)
+    await supervisor.reconcile([late])
+    await until_sent(newer, Start)
+    spool = Path(supervisor.reports[0].spool.folder if supervisor.reports[0].spool else "")
+    (spool / segment_file(0, SOUND, start_samples=0)).write_bytes(bytes(400))
+    supervisor.media_server_lost()
+    gate.set()
+    async with asyncio.timeout(5):
+        while supervisor.reports[0].state not in ("waiting", "failed"):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    first = supervisor.reports[0]
+    assert first.state == "waiting"
+    assert [one.reason for one in first.interruptions] == ["media_server_lost"]
+    # It is back, and refuses what is kept: now that counts.
+    await supervisor.reconcile([late])
+    async with asyncio.timeout(5):
+        while not first.ended:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert (first.error or "").startswith("cannot publish")
+    await supervisor.stop()

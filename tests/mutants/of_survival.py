@@ -83,8 +83,8 @@ OF_SURVIVAL: Final = (
         edits=(
             Edit(
                 MEDIA_STREAM,
-                "            if restarts > MAX_RESTARTS:\n",
-                "            if end.reason:\n",
+                "            if (enough := restarts.enough(end)) is not None:\n",
+                "            if (enough := end).reason:\n",
             ),
         ),
         behave=(SURVIVAL, "-n", WORKER_KILLED),

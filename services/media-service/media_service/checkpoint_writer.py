@@ -58,22 +58,30 @@ class CheckpointWriter:
             await self._write()
 
     async def _write(self) -> None:
+        try:
+            await asyncio.to_thread(write_checkpoint, self._folder, self._content())
+        except OSError as error:
+            self._tell_failed(
+                error.strerror or str(error), "free the disk, or make SEGMENT_DIR writable"
+            )
+        except Exception as error:  # noqa: BLE001 - the task's outermost edge: the next may be fit
+            self._tell_failed(repr(error), "the report cannot be put into a file: a fault of ours")
+        else:
+            self._failed = False
+
+    def _content(self) -> bytes:
         checkpoint = self._checkpoint()
         report = checkpoint.report
         last = report.model_copy(update={"segments": report.segments[-MAX_SEGMENTS:]})
-        content = checkpoint.model_copy(update={"report": last}).encode()
-        try:
-            await asyncio.to_thread(write_checkpoint, self._folder, content)
-        except OSError as error:
-            if not self._failed:
-                self._metrics.spool_failures.inc()
-                self._log.error(
-                    "checkpoint_not_written",
-                    folder=str(self._folder),
-                    error=error.strerror or str(error),
-                    hint="after a restart this stream would not be known; free the disk, or make "
-                    "SEGMENT_DIR a folder that can be written",
-                )
-            self._failed = True
-        else:
-            self._failed = False
+        return checkpoint.model_copy(update={"report": last}).encode()
+
+    def _tell_failed(self, error: str, remedy: str) -> None:
+        if not self._failed:
+            self._metrics.spool_failures.inc()
+            self._log.error(
+                "checkpoint_not_written",
+                folder=str(self._folder),
+                error=error,
+                hint=f"after a restart this stream would not be known; {remedy}",
+            )
+        self._failed = True

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +19,12 @@ POLL_S = 0.1
 REQUEST_TIMEOUT_S = 2.0
 PAGE_ITEMS = 1000
 MAX_PAGES = 100
+MAX_WORD = 1000
+"""Characters of whatever the media server names: longer than any path, and text that can be sent.
+
+Without a bound pydantic lets a lone surrogate pass, which no URL and no file can hold.
+"""
+_Word = Annotated[str, Field(max_length=MAX_WORD)]
 _INPUT_PATH = re.compile(r"live/(?P<name>.+)/in")
 _log = get_logger()
 
@@ -51,15 +57,15 @@ class _Answer(BaseModel):
 
 
 class _Source(_Answer):
-    id: str = ""
+    id: _Word = ""
 
 
 class _Track(_Answer):
-    codec: str = ""
+    codec: _Word = ""
 
 
 class _Item(_Answer):
-    name: str | None = None
+    name: _Word | None = None
     source: _Source | None = None
     ready: bool | None = None
     available: bool | None = None
@@ -67,7 +73,7 @@ class _Item(_Answer):
     ready_time: str | None = Field(default=None, alias="readyTime")
     available_time: str | None = Field(default=None, alias="availableTime")
     online_time: str | None = Field(default=None, alias="onlineTime")
-    tracks: list[str] | None = None
+    tracks: list[_Word] | None = None
     tracks2: list[_Track] | None = None
 
     @property

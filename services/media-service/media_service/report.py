@@ -5,7 +5,7 @@ Times named ``_at`` are Unix seconds, media times seconds from the stream's time
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 StreamState = Literal["starting", "processing", "draining", "waiting", "finished", "failed"]
 Outcome = Literal["pending", "dubbed", "original", "kept", "lost"]
@@ -17,9 +17,18 @@ MAX_LISTED = 1000
 
 
 class ReportModel(BaseModel):
-    """Base of the reports: they grow as the stream goes on, so they can be changed."""
+    """Base of the reports: they grow as the stream goes on, so they can be changed.
+
+    What others say is entered as text that can be written: a lone surrogate, which JSON lets pass
+    and UTF-8 does not, becomes a question mark.
+    """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _writable(cls, value: object) -> object:
+        return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 class InputReport(ReportModel):
@@ -162,6 +171,12 @@ class StreamReport(ReportModel):
     def next_number(self) -> int:
         """The number of the segment that comes next."""
         return self.segments[-1].number + 1 if self.segments else 0
+
+    @property
+    def released_to(self) -> int:
+        """The number of the last segment that has gone out; -1 where none has."""
+        newest_first = reversed(self.segments)
+        return next((known.number for known in newest_first if known.released_at is not None), -1)
 
     @property
     def end_s(self) -> float:

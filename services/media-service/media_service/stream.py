@@ -14,6 +14,7 @@ from media_service.presence import Presence
 from media_service.protocol import INPUT_SILENT
 from media_service.redaction import redacted
 from media_service.report import SpoolReport, StreamReport
+from media_service.restarts import Restarts
 from media_service.settings import Settings
 from media_service.spool_names import undubbed, unpublished
 from media_service.spool_store import LeftStream, SpoolStore
@@ -21,11 +22,9 @@ from media_service.stream_report import interrupt
 from media_service.stream_worker import StreamWorker, Task, Timeline
 from media_service.sts_client import StsClient
 from media_service.sts_stream import StsStream
-from media_service.worker_end import OUTPUT_FAILURES, TOO_SHORT, End, found_nothing, refused
+from media_service.worker_end import OUTPUT_FAILURES, TOO_SHORT, End, found_nothing
 from media_service.worker_process import WorkerPool
 
-MAX_RESTARTS = 3
-"""How many workers in a row may end without having sent anything out."""
 RESTART_PAUSE_S = 0.5
 _log = get_logger()
 
@@ -110,6 +109,8 @@ class DubbedStream:
         )
         self.report.sts = sts_stream.report
         self._writer.begin()
+        # A restart before the first packet is to find the stream, too.
+        self._writer.changed()
         try:
             self._conclude(await self._carry(sts_stream))
         finally:
@@ -152,7 +153,7 @@ class DubbedStream:
 
     async def _carry(self, sts_stream: StsStream) -> End:
         """Have one worker after the other carry the stream; return how it ended."""
-        restarts = 0
+        restarts = Restarts(self.report.released_to)
         finished: End | None = End(ok=True) if self.report.segments else None
         while True:
             await self._until_known()
@@ -176,14 +177,13 @@ class DubbedStream:
                 return end
             reason = self._reason(end)
             self._interrupted(reason, time.time() if end.fruitful else lost_at)
-            if end.fruitful:
-                restarts = 0
-            elif end.reason != INPUT_SILENT and reason != "media_server_lost":
-                restarts += 1
-            if restarts > MAX_RESTARTS:
-                return (
-                    refused(end, workers=MAX_RESTARTS + 1) if end.reason in OUTPUT_FAILURES else end
-                )
+            restarts.count(
+                end,
+                released_to=self.report.released_to,
+                excused=end.reason == INPUT_SILENT or reason == "media_server_lost",
+            )
+            if (enough := restarts.enough(end)) is not None:
+                return enough
             self._metrics.worker_restarts.inc()
             self._log.warning("worker_replaced", reason=end.reason or "input_ended")
 

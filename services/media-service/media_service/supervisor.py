@@ -79,6 +79,8 @@ class Supervisor:
         for name, stream in self._current.items():
             if name not in paths:
                 stream.presence.missed()
+        for stream in self._draining:
+            stream.presence.missed()
         for path in published:
             current = self._current.get(path.path)
             if current is None or not self._is_of(current, path):
@@ -93,7 +95,7 @@ class Supervisor:
 
     def media_server_lost(self) -> None:
         """Take note that nobody can say what is published."""
-        for stream in self._current.values():
+        for stream in (*self._current.values(), *self._draining):
             stream.presence.lost()
 
     def count_streams(self) -> None:
@@ -114,6 +116,12 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
         await asyncio.gather(*self._removals, return_exceptions=True)
+
+    @property
+    def _draining(self) -> list[DubbedStream]:
+        """The streams that run beside a newer one, whose their path is now."""
+        current = {id(stream) for stream in self._current.values()}
+        return [stream for stream in self._running.values() if id(stream) not in current]
 
     def _is_of(self, stream: DubbedStream, path: PublishedPath) -> bool:
         if path.key == stream.presence.source.key:
