@@ -52,7 +52,8 @@ class LiveStream:
 
     ``reports`` are the last that media-service said of each stream it made of the path, by
     ``stream_id``: one, if it goes on as the same stream. What cannot be asked because somebody is
-    away is asked again.
+    away is asked again. Whatever else ends the following is raised, as ``HarnessError``, by who
+    asks for a report or waits for one, and at the end.
     """
 
     def __init__(self, session: Session, publication: Publication) -> None:
@@ -67,6 +68,7 @@ class LiveStream:
         self._log = StreamLog(session.store.log)
         self._watch = OutputWatch(self.path_out, self._stack.media_server.path)
         self._ended = threading.Event()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._follow, name="live stream", daemon=True)
 
     def __enter__(self) -> Self:
@@ -81,10 +83,13 @@ class LiveStream:
     ) -> None:
         self._ended.set()
         self._thread.join(4 * _TIMEOUT_S)
+        if error is None:
+            self._check_followed()
 
     @property
     def report(self) -> Report:
         """The last report of the newest stream. Raises ``HarnessError`` before there is one."""
+        self._check_followed()
         if not self.reports:
             raise HarnessError(f"media-service has not reported {self.path_in}.")
         return list(self.reports.values())[-1]
@@ -127,6 +132,7 @@ class LiveStream:
             f"{count} segments of {self.path_in} {what}",
             probe,
             timeout_s=self._timeout(timeout_s),
+            alive=self._check_followed,
         )
 
     def wait_ended(self, *, timeout_s: float) -> Report:
@@ -137,7 +143,12 @@ class LiveStream:
                 raise NotYet(self.outcomes())
             return self.report
 
-        return wait_for(f"{self.path_in} to be finished", probe, timeout_s=self._timeout(timeout_s))
+        return wait_for(
+            f"{self.path_in} to be finished",
+            probe,
+            timeout_s=self._timeout(timeout_s),
+            alive=self._check_followed,
+        )
 
     def outcomes(self) -> str:
         """Say in a line what became of each segment, for an error's reader."""
@@ -149,13 +160,27 @@ class LiveStream:
         return f"{state}: {said or 'no segment'}"
 
     def _follow(self) -> None:
-        while not self._ended.wait(POLL_S):
-            self._look_at_service()
-            try:
-                self._watch.look()
-            except NotYet:
-                # The media server is away: that is what the scenario is about.
-                continue
+        try:
+            while not self._ended.wait(POLL_S):
+                self._look()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: told to whoever asks next
+            self._error = error
+
+    def _look(self) -> None:
+        self._look_at_service()
+        try:
+            self._watch.look()
+        except NotYet:
+            # The media server is away: that is what the scenario is about.
+            return
+
+    def _check_followed(self) -> None:
+        if self._error is not None:
+            kind = type(self._error).__name__
+            raise HarnessError(
+                f"{self.path_in} is followed no longer: {kind}: {self._error}",
+                remedy="the scenario's evidence has the traceback.",
+            ) from self._error
 
     def _look_at_service(self) -> None:
         service = self._stack.media_service
