@@ -12,6 +12,7 @@ from collections.abc import Callable
 from environment.faults.outages import stopped
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.container_proofs import prove_healthy, prove_started_anew
+from environment.proofs.in_flight_proofs import prove_in_flight_fell_back
 from environment.proofs.network_proofs import prove_linked
 from environment.proofs.survival_proofs import (
     prove_clock_unbroken,
@@ -47,6 +48,17 @@ def pipeline_processing(context: Context) -> None:
     run.notes["stream"] = put_on_the_air(run, context.session.clip(CLIP), STREAM)
 
 
+@given("a fragment is with STS-service")
+def fragment_with_sts(context: Context) -> None:
+    """Wait until one was sent that is not out yet."""
+    context.run.notes["stream"].wait_segments(
+        "with STS",
+        1,
+        lambda s: bool(s["sent_at"] and s["outcome"] == "pending"),
+        timeout_s=SEGMENT_WITHIN_S,
+    )
+
+
 @when("STS-service container is stopped")
 def sts_is_stopped(context: Context) -> None:
     """Stop it with SIGTERM, in the middle of the stream."""
@@ -76,7 +88,7 @@ def fallback_used(context: Context) -> None:
     """
     stream, at = context.run.notes["stream"], context.run.notes["at"]
     stream.wait_segments("with fallback audio", 2, _fell_back_since(at), timeout_s=SEGMENT_WITHIN_S)
-    aftermath = _ended(context)
+    aftermath = context.run.notes["aftermath"] = _ended(context)
     fell_back = [s["number"] for s in aftermath.segments if s["cut_at"] > at]
     first = [s["number"] for s in aftermath.segments if (s["released_at"] or at) < at]
     prove_fates(aftermath, dubbed=first, original=fell_back)
@@ -84,6 +96,12 @@ def fallback_used(context: Context) -> None:
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)
+
+
+@then("the fragment that was in flight went out with its original audio, and did not wait")
+def in_flight_fell_back(context: Context) -> None:
+    """Find on the wire what STS had when it was stopped, and never answered; and in the output."""
+    prove_in_flight_fell_back(context.run.notes["aftermath"], context.run.notes["at"])
 
 
 @then("logs reconnection attempts")

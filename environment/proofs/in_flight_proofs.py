@@ -1,4 +1,4 @@
-"""Proofs that media-service keeps to the number of fragments in flight that was agreed.
+"""Proofs about fragments in flight: how many at a time, and what becomes of them without STS.
 
 Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
+from environment.proofs.survival_proofs import prove_fates, prove_none_waited
 from environment.runs.in_flight import most_in_flight
 
 if TYPE_CHECKING:
+    from environment.proofs.aftermath import Aftermath
     from environment.runs.run import PipelineRun
 
 HELD_AT_LEAST_S: Final = 0.5
@@ -36,3 +38,27 @@ def prove_full_and_never_over(run: PipelineRun, limit: int) -> None:
         evidence=run.folder / "events.jsonl",
         hint="stream:ready has what was agreed; cut_at and sent_at of each segment in run.json.",
     )
+
+
+def prove_in_flight_fell_back(aftermath: Aftermath, gone_at: float) -> None:
+    """What was with STS when it was told to go (Unix seconds), and got no dub, is in the output.
+
+    With its original audio, and not held until its time was over. There is at least one such
+    fragment; one that was still answered is dubbed.
+    """
+    with_sts = {
+        number: fragment
+        for number, fragment in aftermath.fragments.items()
+        if fragment.sent_at <= gone_at
+        and (fragment.processed_at is None or fragment.processed_at > gone_at)
+    }
+    undubbed = [number for number, fragment in with_sts.items() if fragment.dubbed_audio is None]
+    expect(
+        undubbed,
+        expected="a fragment that STS had when it was told to go, and did not answer",
+        seen=f"with STS then, and answered: {sorted(with_sts) or 'none'}",
+        evidence=aftermath.folder / "wire.jsonl",
+        hint="it has to be slow: what it can answer within its grace it answers.",
+    )
+    prove_fates(aftermath, dubbed=set(with_sts) - set(undubbed), original=undubbed)
+    prove_none_waited(aftermath, undubbed)

@@ -11,11 +11,14 @@ Feature: Edge cases of specification 021: streams without STS, without time, wit
     32s), uses fallback audio for in-flight fragments, E2E test logs warning but passes if output
     stream is complete.
 
-    Given all containers running and pipeline processing
+    Given fragments take 0,20,20,20,20,20,20,20 seconds longer, in turns
+    And all containers running and pipeline processing
+    And a fragment is with STS-service
     When STS-service container is stopped
     Then media-service detects disconnect
     And media-service retries after 2, 4, 8, 16 and 32 seconds, and not again so soon
     And uses fallback audio
+    And the fragment that was in flight went out with its original audio, and did not wait
     When another run of the suite sees the like, with shorter waits: @sts-away
     Then that run has passed, and its summary warns: went out with their original audio
 

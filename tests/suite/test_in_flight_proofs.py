@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from environment.expectations import ExpectationFailed
-from environment.proofs.in_flight_proofs import prove_full_and_never_over
+from environment.proofs.in_flight_proofs import (
+    prove_full_and_never_over,
+    prove_in_flight_fell_back,
+)
 from environment.runs.in_flight import Said, most_in_flight
 
 if TYPE_CHECKING:
@@ -71,3 +74,56 @@ def test_a_full_wire_with_one_that_waits_is_accepted() -> None:
 def test_a_wire_that_was_never_full_or_over_it_is_refused(wrong: PipelineRun) -> None:
     with pytest.raises(ExpectationFailed, match="never more"):
         prove_full_and_never_over(wrong, 2)
+
+
+GONE_AT = 100.0
+
+
+def left(
+    *,
+    sent_at: float = 99.0,
+    answered_at: float | None = None,
+    dubbed: bool = False,
+    heard: str = "original",
+    reason: str | None = "sts_unavailable",
+) -> Any:
+    """What is left of a stream whose second fragment was sent then, and answered then."""
+
+    def fragment(sent_at: float, processed_at: float | None, audio: object) -> Any:
+        return SimpleNamespace(sent_at=sent_at, processed_at=processed_at, dubbed_audio=audio)
+
+    return SimpleNamespace(
+        fragments={
+            0: fragment(90.0, 93.0, b"dub"),
+            1: fragment(sent_at, answered_at, b"dub" if dubbed else None),
+        },
+        fates={
+            0: SimpleNamespace(number=0, heard="dubbed", skew_ms=1.0),
+            1: SimpleNamespace(number=1, heard=heard, skew_ms=2.0),
+        },
+        segments=[{"number": 0, "reason": None}, {"number": 1, "reason": reason}],
+        seen_dubs=frozenset({0}),
+        folder=Path("/made"),
+    )
+
+
+def test_what_was_in_flight_is_passed_through() -> None:
+    prove_in_flight_fell_back(left(), GONE_AT)
+    # An answer that says it failed is no dub.
+    prove_in_flight_fell_back(left(answered_at=105.0), GONE_AT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        left(sent_at=101.0),  # nothing was in flight
+        left(answered_at=99.5, dubbed=True),  # it was answered before
+        left(answered_at=103.0, dubbed=True, heard="dubbed"),  # and within the grace
+        left(heard="silent"),  # lost
+        left(heard="dubbed"),
+        left(reason="timeout"),  # held until its time was over
+    ],
+)
+def test_what_was_in_flight_and_is_lost_or_held_is_noticed(wrong: Any) -> None:
+    with pytest.raises(ExpectationFailed):
+        prove_in_flight_fell_back(wrong, GONE_AT)
