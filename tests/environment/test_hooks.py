@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.environment.forked_behave import run_behave
 
 REPO = Path(__file__).parents[2]
 
@@ -158,20 +158,18 @@ def behave(tmp_path: Path) -> Any:
         (tmp_path / "environment.py").write_text(ENVIRONMENT)
         (tmp_path / "steps/steps.py").write_text(STEPS)
         (tmp_path / "features/a.feature").write_text("Feature: F\n" + textwrap.dedent(feature))
-        ended = subprocess.run(
-            [sys.executable, "-m", "behave", "--no-color", "features", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
+        printed = tmp_path / "printed"
+        status = run_behave(
+            ["--no-color", "features", *arguments],
+            folder=tmp_path,
+            variables={**os.environ, **environment},
+            log=printed,
         )
         summaries = list(tmp_path.glob("artifacts/latest/summary.json"))
         calls = tmp_path / "calls"
         return Ran(
-            ended.returncode,
-            ended.stdout + ended.stderr,
+            status,
+            printed.read_text(),
             json.loads(summaries[0].read_text()) if summaries else {},
             calls.read_text().split() if calls.exists() else [],
             tmp_path,
