@@ -53,3 +53,20 @@ def test_urls_keep_all_but_their_secrets() -> None:
         "rtsp://h/a?user=***&pass=***&x=1: refused"
     )
     assert redacted("mail a@b, http://h/x@y") == "mail a@b, http://h/x@y"
+
+
+@pytest.mark.parametrize(
+    "user_info",
+    ["user:pa/ss", "user:p@ss", "user:p@/s?s#:", "user:/", ":ss", "p@ss", "user:12/34", "user:a:b"],
+)
+def test_no_part_of_a_password_stays(user_info: str) -> None:
+    assert redacted(f"open rtmp://{user_info}@host:1935/live/a/in: refused") == (
+        "open rtmp://host:1935/live/a/in: refused"
+    )
+    assert redacted(f"['http://{user_info}@host/', 'http://h:80/x', 'http://a:b@c']") == (
+        "['http://host/', 'http://h:80/x', 'http://c']"
+    )
+
+
+def test_urls_one_behind_the_other_are_told_apart() -> None:
+    assert redacted("rtmp://u:p@a/x,rtmp://u:p@b/y") == "rtmp://a/x,rtmp://b/y"

@@ -17,7 +17,8 @@ from av.video.stream import VideoStream
 
 from media_service.atomic_file import write_all
 from media_service.protocol import Result
-from media_service.spool_names import undubbed, unpublished
+from media_service.spool_dub import undubbed
+from media_service.spool_names import unpublished
 from media_service.worker import spool as spool_module
 from media_service.worker.restoring import Unsent, read_unsent
 from media_service.worker.spool import Spool
@@ -129,6 +130,18 @@ def test_a_broken_record_ends_the_pictures(tmp_path: Path) -> None:
     content[-1] ^= 255
     file.write_bytes(content)
     assert times(read_unsent(tmp_path))[-1] == 800
+
+
+@pytest.mark.parametrize("cut_off", [1, 3, 40])
+def test_a_torn_dub_is_made_again(tmp_path: Path, cut_off: int) -> None:
+    with spooling(tmp_path) as spool:
+        fill(spool)
+    assert undubbed(tmp_path) == [1]
+    file = tmp_path / "00000000.dub"
+    file.write_bytes(file.read_bytes()[:-cut_off])
+    # STS is told of the lowest number that it will be given: the worker has this one dubbed too.
+    assert undubbed(tmp_path) == [0, 1]
+    assert [result for _, result in read_unsent(tmp_path).segments] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["00000000.dub", "head"])

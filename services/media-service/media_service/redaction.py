@@ -2,7 +2,13 @@
 
 import re
 
-_USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]+@")
+_TO_THE_HOST = r"[^/?#@:\s'\"]*:(?:(?!://)[^\s'\"])*"
+"""To the last ``@``: a password that nobody has encoded may hold ``/``, ``?`` and ``@`` as well.
+
+So a path with an ``@`` behind a port is left out too; better too much than half a password.
+"""
+_USER = r"[^/\s'\"]*"
+_USER_INFO = re.compile(rf"(?<=://)(?:{_TO_THE_HOST}|{_USER})@")
 _SECRET_PARAMETER = re.compile(r"(?i)([?&](?:user|pass|password|token|key|jwt)=)[^&\s'\"]+")
 
 

@@ -35,12 +35,3 @@ def unpublished(folder: Path) -> list[int]:
     except OSError:
         # A folder that is gone, or cannot be read, gives nothing to publish.
         return []
-
-
-def undubbed(folder: Path) -> list[int]:
-    """Return the numbers of those of which it is not known what goes out for them."""
-    return [
-        number
-        for number in unpublished(folder)
-        if not (folder / segment_file(number, DUB)).exists()
-    ]

@@ -16,7 +16,8 @@ from media_service.redaction import redacted
 from media_service.report import SpoolReport, StreamReport
 from media_service.restarts import Restarts
 from media_service.settings import Settings
-from media_service.spool_names import undubbed, unpublished
+from media_service.spool_dub import undubbed
+from media_service.spool_names import unpublished
 from media_service.spool_store import LeftStream, SpoolStore
 from media_service.stream_report import interrupt
 from media_service.stream_worker import StreamWorker, Task, Timeline

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from media_service.headed_file import BrokenFileError
 from media_service.protocol import Result
-from media_service.spool_names import DUB, PICTURES, segment_file, segment_files
+from media_service.spool_dub import read_dub
+from media_service.spool_names import PICTURES, segment_file, segment_files
 from media_service.worker.segmenter import Segment, is_tail
 from media_service.worker.spool_files import (
     NOWHERE,
-    BrokenFileError,
     Position,
-    read_dub,
     read_head,
     read_pictures,
     read_sound,
@@ -76,7 +76,7 @@ def read_unsent(folder: Path) -> Unsent:
 
 def _dub_of(folder: Path, number: int, broken: list[str]) -> Result | None:
     try:
-        return read_dub(folder / segment_file(number, DUB), number)
+        return read_dub(folder, number)
     except FileNotFoundError:
         return None
     except BrokenFileError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from media_service.atomic_file import write_all, write_atomically
 from media_service.protocol import Result
+from media_service.spool_dub import encode_dub
 from media_service.spool_names import (
     DUB,
     HEAD,
@@ -21,7 +22,7 @@ from media_service.spool_names import (
     segment_file,
     segment_files,
 )
-from media_service.worker.spool_files import Position, encode_dub, encode_head, encode_picture
+from media_service.worker.spool_files import Position, encode_head, encode_picture
 from media_service.worker.video_head import VideoHead
 
 if TYPE_CHECKING:

@@ -8,19 +8,18 @@ output has come.
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from av.packet import Packet
 
 from media_service.audio_format import BYTES_PER_FRAME
-from media_service.protocol import Result
+from media_service.headed_file import BrokenFileError, headed, read_headed
 from media_service.spool_names import HEAD, POSITION
 from media_service.worker.video_head import VideoHead
 
@@ -31,11 +30,6 @@ _POSITION = struct.Struct(">qd")
 _RECORD = struct.Struct(">IIqqIIB")
 """Check sum and length of the data, presentation and decoding time, their unit, keyframe."""
 _NO_TIME = -(1 << 63)
-_LENGTH = struct.Struct(">I")
-
-
-class BrokenFileError(Exception):
-    """A file does not hold what its name says."""
 
 
 @dataclass(frozen=True)
@@ -103,55 +97,16 @@ def read_sound(path: Path) -> bytes:
     return content[: len(content) - len(content) % BYTES_PER_FRAME]
 
 
-def encode_dub(result: Result) -> bytes:
-    """Return the content of a segment's dub file."""
-    fields = {
-        "outcome": result.outcome,
-        "sample_rate_hz": result.sample_rate_hz,
-        "channels": result.channels,
-        "check": zlib.crc32(result.pcm),
-    }
-    return _headed(fields, result.pcm)
-
-
-def read_dub(path: Path, number: int) -> Result:
-    """Return what goes out for a segment; raises ``BrokenFileError``."""
-    fields, pcm = _split(path)
-    if zlib.crc32(pcm) != fields.pop("check", None):
-        raise BrokenFileError(f"{path.name} is torn")
-    try:
-        return Result(number=number, pcm=pcm, **fields)
-    except TypeError as error:
-        raise BrokenFileError(f"{path.name}: {error}") from error
-
-
 def encode_head(head: VideoHead) -> bytes:
     """Return the content of the head's file."""
     fields = {"width": head.width, "height": head.height, "bit_rate": head.bit_rate}
-    return _headed(fields, head.extradata)
+    return headed(fields, head.extradata)
 
 
 def read_head(folder: Path) -> VideoHead:
     """Return the pictures' parameters; raises ``BrokenFileError``, ``OSError`` without them."""
-    fields, extradata = _split(folder / HEAD)
+    fields, extradata = read_headed(folder / HEAD)
     try:
         return VideoHead(extradata=extradata, **fields)
     except TypeError as error:
         raise BrokenFileError(f"{HEAD}: {error}") from error
-
-
-def _headed(fields: Mapping[str, object], data: bytes) -> bytes:
-    header = json.dumps(dict(fields)).encode()
-    return _LENGTH.pack(len(header)) + header + data
-
-
-def _split(path: Path) -> tuple[dict[str, Any], bytes]:
-    content = path.read_bytes()
-    try:
-        (length,) = _LENGTH.unpack(content[: _LENGTH.size])
-        fields = json.loads(content[_LENGTH.size : _LENGTH.size + length])
-    except (struct.error, ValueError) as error:
-        raise BrokenFileError(f"{path.name}: {error}") from error
-    if not isinstance(fields, dict):
-        raise BrokenFileError(f"{path.name} has no header")
-    return fields, content[_LENGTH.size + length :]
