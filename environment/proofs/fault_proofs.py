@@ -6,6 +6,7 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from environment.errors import HarnessError
@@ -14,11 +15,24 @@ from environment.faults.disk import NO_SPACE
 from environment.waiting import wait_for
 
 if TYPE_CHECKING:
+    from environment.proofs.container_proofs import State
     from environment.stack.containers import ServiceContainer
     from environment.stack.topology import Topology
 
 _GONE_WITHIN_S: Final = 5.0
 _LONGEST_REQUEST_S: Final = 10.0
+_SHARE_OFF: Final = 1.25
+"""A processor is dealt out in slices: two seconds of it are right within a few of a hundred."""
+_EARLY_S: Final = 0.1
+_LATE_S: Final = 0.9
+"""Less than what two delays of a scenario differ by: they must not be taken for each other."""
+_COMPUTATION: Final = """
+import time
+began, used = time.perf_counter(), time.process_time()
+while time.perf_counter() - began < 2:
+    pass
+print((time.process_time() - used) / (time.perf_counter() - began))
+"""
 _REQUEST: Final = """
 import sys, time, urllib.request
 began = time.monotonic()
@@ -77,6 +91,68 @@ def prove_silent(container: ServiceContainer, url: str, limit_s: float) -> None:
         expected=f"no answer from {url} within {limit_s:g} s",
         seen=f"an answer after {took_s} s",
         hint="environment/faults/link_program.py is the proxy.",
+    )
+
+
+def prove_restarted(before: State, after: State) -> None:
+    """It runs, as another process than before, which was started later."""
+    expect(
+        after["Status"] == "running"
+        and after["Pid"] != before["Pid"]
+        and after["StartedAt"] > before["StartedAt"],
+        expected=f"running, as another process than {before['Pid']}, started after "
+        f"{before['StartedAt']}",
+        seen=f"{after['Status']}, process {after['Pid']}, started at {after['StartedAt']}",
+        hint="`docker inspect` shows the state.",
+    )
+
+
+def share_of_processor(container: ServiceContainer) -> float:
+    """How much of a processor somebody gets in the container who computes without a pause.
+
+    Raises ``HarnessError`` where nobody could be asked.
+    """
+    done = container.exec("python3", "-c", _COMPUTATION, timeout_s=_LONGEST_REQUEST_S)
+    try:
+        return float(done.output)
+    except ValueError as error:
+        raise HarnessError(f"{container.name} could not compute: {done.output}") from error
+
+
+def prove_slowed_down(share: float, processors: float) -> None:
+    """No more of a processor was to be had than that, but for what a measurement may be off."""
+    expect(
+        share <= processors * _SHARE_OFF,
+        expected=f"{processors:g} of a processor at most",
+        seen=f"{share:.2f} of a processor",
+        hint="`docker inspect` shows CpuQuota and CpuPeriod.",
+    )
+
+
+def prove_not_slowed_down(share: float, processors: float) -> None:
+    """More of a processor is to be had than that."""
+    expect(
+        share > processors * _SHARE_OFF,
+        expected=f"more than {processors:g} of a processor",
+        seen=f"{share:.2f} of a processor",
+        hint="`docker inspect` shows CpuQuota; or is the machine busy with something else?",
+    )
+
+
+def prove_longer(
+    before_s: Sequence[float], after_s: Sequence[float], wanted_s: Sequence[float]
+) -> None:
+    """Each fragment took that much longer than the same one before: not less, and hardly more."""
+    longer_s = [round(after - before, 2) for before, after in zip(before_s, after_s, strict=True)]
+    expect(
+        len(longer_s) == len(wanted_s) > 0
+        and all(
+            wanted - _EARLY_S <= longer <= wanted + _LATE_S
+            for longer, wanted in zip(longer_s, wanted_s, strict=True)
+        ),
+        expected=f"fragments that take {list(wanted_s)} s longer than {list(before_s)} s",
+        seen=f"{longer_s} s longer",
+        hint="DEBUG_DELAY_S of sts-service; its log warns of it at start.",
     )
 
 

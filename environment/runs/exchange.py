@@ -122,9 +122,9 @@ def cut_words(clip: Path, text: str, folder: Path) -> Speech:
     return Speech(made, (sound,))
 
 
-def silence() -> Speech:
-    """One fragment in which nobody speaks."""
-    return Speech(None, (np.zeros(round(FRAGMENT_S * RATE_HZ), np.float32),))
+def silence(count: int = 1) -> Speech:
+    """Fragments in which nobody speaks."""
+    return Speech(None, (np.zeros(round(FRAGMENT_S * RATE_HZ), np.float32),) * count)
 
 
 def exchange(

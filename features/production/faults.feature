@@ -20,6 +20,27 @@ Feature: What a scenario breaks is really broken, and whole again behind it
       | paused  |
       | cut off |
 
+  Scenario: a container that is restarted
+    When `sts-service` gets restarted
+    Then `sts-service` was started anew
+    When `sts-service` comes back
+    Then every container is as it was, and none is left that was not there
+
+  Scenario: a container that is slow
+    When `sts-service` is slowed down to 0.2 of a processor
+    Then who computes in `sts-service` gets 0.2 of a processor, and no more
+    When `sts-service` comes back
+    Then who computes in `sts-service` gets more than 0.2 of a processor
+    And every container is as it was, and none is left that was not there
+
+  Scenario: engines that are slow
+    Given it is known how long 2 fragments of silence take
+    And fragments take 1,2 seconds longer, in turns
+    When 2 fragments of silence are sent again
+    Then they took 1,2 seconds longer
+    When everything is undone, as after a scenario
+    Then every container is as it was, and none is left that was not there
+
   Scenario: a link that is slow, and then silent
     Given media-service is linked to `sts-service` through a proxy
     When the link to `sts-service` has 100 ms of latency, 0 ms of jitter and 0 percent of loss
@@ -30,9 +51,8 @@ Feature: What a scenario breaks is really broken, and whole again behind it
     When everything is undone, as after a scenario
     Then every container is as it was, and none is left that was not there
 
-  Scenario: a disk that is full, and engines that are slow
+  Scenario: a disk that is full
     Given `e2e-media-service` has a disk of 1 MiB of its own at `/data`
-    And fragments take 1,2 seconds longer, in turns
     When the disk of `e2e-media-service` at `/data` is full
     Then nothing more can be written to `/data` in `e2e-media-service`
     When the disk of `e2e-media-service` has room again

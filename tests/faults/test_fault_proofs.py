@@ -13,7 +13,16 @@ import pytest
 
 from environment.errors import HarnessError
 from environment.expectations import ExpectationFailed
-from environment.proofs.fault_proofs import prove_room, prove_silent, prove_slow
+from environment.proofs.fault_proofs import (
+    prove_longer,
+    prove_not_slowed_down,
+    prove_restarted,
+    prove_room,
+    prove_silent,
+    prove_slow,
+    prove_slowed_down,
+    share_of_processor,
+)
 
 
 def asking() -> Any:
@@ -85,3 +94,61 @@ def test_a_disk_is_full_where_there_is_no_space(
         return
     with pytest.raises(ExpectationFailed):
         prove_room(container, "/data", room=room)
+
+
+RAN = {"Status": "running", "Pid": 7, "StartedAt": "2026-01-01T10:00:00Z"}
+RUNS = {"Status": "running", "Pid": 8, "StartedAt": "2026-01-01T10:01:00Z"}
+
+
+def test_a_container_that_was_restarted() -> None:
+    prove_restarted(RAN, RUNS)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        RAN,
+        RUNS | {"Status": "exited"},
+        RUNS | {"Pid": 7},
+        RUNS | {"StartedAt": RAN["StartedAt"]},
+    ],
+)
+def test_a_container_that_was_not(after: dict[str, Any]) -> None:
+    with pytest.raises(ExpectationFailed, match="another process than 7"):
+        prove_restarted(RAN, after)
+
+
+def test_a_share_of_a_processor_is_measured_and_compared() -> None:
+    assert 0 < share_of_processor(asking()) <= 1.05
+    prove_slowed_down(0.21, 0.2)
+    prove_not_slowed_down(0.9, 0.2)
+    with pytest.raises(ExpectationFailed, match=r"0\.90 of a processor"):
+        prove_slowed_down(0.9, 0.2)
+    with pytest.raises(ExpectationFailed, match=r"more than 0\.2"):
+        prove_not_slowed_down(0.21, 0.2)
+    mute: Any = SimpleNamespace(
+        name="mute", exec=lambda *_argv, timeout_s: SimpleNamespace(output="no python3")
+    )
+    with pytest.raises(HarnessError, match="could not compute"):
+        share_of_processor(mute)
+
+
+def test_fragments_that_take_longer() -> None:
+    prove_longer([0.2, 0.1], [1.25, 2.1], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "after_s",
+    [
+        [0.2, 0.1],  # as before
+        [1.2, 1.1],  # not in turns
+        [2.2, 2.1],
+        [0.7, 2.1],  # too little
+        [1.2],
+        [],
+    ],
+)
+def test_fragments_that_do_not_take_as_much_longer(after_s: list[float]) -> None:
+    before_s = [0.2, 0.1][: len(after_s)]
+    with pytest.raises(ExpectationFailed, match="s longer"):
+        prove_longer(before_s, after_s, [1, 2])
