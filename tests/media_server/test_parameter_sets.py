@@ -75,6 +75,31 @@ def test_units_and_their_lengths() -> None:
             list(h264.units(joined[:size]))
 
 
+def golomb(number: int) -> str:
+    return f"{number + 1:b}".zfill(2 * (number + 1).bit_length() - 1)
+
+
+def set_of(head: bytes, number: int) -> bytes:
+    """A set of that kind and number, and nothing behind it."""
+    bits = golomb(number) + "1"
+    bits += "0" * (-len(bits) % 8)
+    return head + int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+@pytest.mark.parametrize(("head", "last"), [(b"\x67\x42\x00\x1e", 31), (b"\x68", 255)])
+def test_a_number_that_no_set_can_have_is_told(head: bytes, last: int) -> None:
+    """So there are only so many that anybody can have kept here."""
+    assert sps.set_id(set_of(head, last)) == last
+    with pytest.raises(ValueError, match=f"number {last + 1}"):
+        sps.set_id(set_of(head, last + 1))
+
+
+def test_a_set_that_is_longer_than_any_is_told() -> None:
+    assert sps.set_id(PPS + bytes(4000)) == 0
+    with pytest.raises(ValueError, match="5006 bytes"):
+        sps.set_id(PPS + bytes(5000))
+
+
 def test_a_set_without_an_end_costs_nothing() -> None:
     begun_s = time.process_time()
     with pytest.raises(ValueError, match="ends early"):

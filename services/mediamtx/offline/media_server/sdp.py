@@ -15,6 +15,8 @@ from media_server.h264 import UnitType
 from media_server.media import AudioForm, MediaTag, TagType, audio_form
 
 VIDEO_RATE_HZ = 90_000
+AUDIO_RATES_HZ = range(7350, 96_001)
+"""From the lowest sampling rate of AAC to the highest (ISO/IEC 14496-3, table 1.18)."""
 VIDEO_PAYLOAD_TYPE, AUDIO_PAYLOAD_TYPE = 96, 97
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
@@ -49,7 +51,7 @@ def parse(text: str) -> tuple[AnnouncedTrack, ...]:
     """Read the description that a publisher announces.
 
     Raises:
-        Refused: no track, two of a kind, or one that is neither H.264 nor AAC.
+        Refused: no track, two of a kind, or one that is neither H.264 nor AAC by its own clock.
     """
     tracks: list[AnnouncedTrack] = []
     for number, block in enumerate(re.split(r"^m=", text, flags=re.MULTILINE)[1:]):
@@ -133,15 +135,24 @@ def _track(payload_type: str, lines: Sequence[str], number: int) -> AnnouncedTra
     where = attributes.get("control", f"trackID={number}")
     language = attributes.get("lang", "")
     language = language if _LANGUAGE.fullmatch(language) else ""
-    if codec == "h264" and rate_hz:
+    if codec == "h264" and mapped:
+        _check_clock(rate_hz, range(VIDEO_RATE_HZ, VIDEO_RATE_HZ + 1))
         body = _video_configuration(parameters.get("sprop-parameter-sets", ""))
         return AnnouncedTrack(TagType.VIDEO, where, rate_hz, body, language)
-    if codec == "mpeg4-generic" and rate_hz:
+    if codec == "mpeg4-generic" and mapped:
+        _check_clock(rate_hz, AUDIO_RATES_HZ)
         return AnnouncedTrack(TagType.AUDIO, where, rate_hz, _audio_body(parameters), language)
     raise Refused(
         Reason.UNSUPPORTED_CODEC,
         f"unsupported codec ({codec[:40]}); only H264 and MPEG-4 Audio are supported",
     )
+
+
+def _check_clock(rate_hz: int, allowed: range) -> None:
+    """Refuse a clock on which a packet's time could be anything (RFC 6184, 8.1; RFC 3640, 4.1)."""
+    if rate_hz not in allowed:
+        bounds = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 1 else f"{allowed[0]}"
+        raise Refused(Reason.UNSUPPORTED_CODEC, f"unsupported clock rate: it is not {bounds} Hz")
 
 
 def _parameters(line: str) -> dict[str, str]:

@@ -16,7 +16,8 @@ _MAX_REORDERING = 16
 _SAR_GIVEN = 255
 _SET_HEAD_BYTES = 4
 _MAX_SET_BYTES = 4096
-"""No set is as long: what a stranger makes longer is not read bit by bit to its end."""
+"""No set is as long: what a stranger makes longer is neither read to its end nor kept."""
+_MAX_SEQUENCE_ID, _MAX_PICTURE_ID = 31, 255
 _MAX_SEQUENCE_SETS, _MAX_PICTURE_SETS = 31, 255
 
 
@@ -41,12 +42,18 @@ def set_id(unit: bytes) -> int:
     """Return the number under which pictures refer to a parameter set.
 
     Raises:
-        ValueError: the set ends early.
+        ValueError: the set ends early, is longer than any, or has a number that none can have.
     """
     bits = _Bits(unit[1:])
-    if unit_type(unit) == UnitType.SEQUENCE_PARAMETERS:
+    is_sequence_set = unit_type(unit) == UnitType.SEQUENCE_PARAMETERS
+    if is_sequence_set:
         bits.take(24)  # profile, constraints and level
-    return bits.golomb()
+    found = bits.golomb()
+    if found > (_MAX_SEQUENCE_ID if is_sequence_set else _MAX_PICTURE_ID):
+        raise ValueError(f"no parameter set has the number {found}")
+    if len(unit) > _MAX_SET_BYTES:
+        raise ValueError(f"a parameter set of {len(unit)} bytes")
+    return found
 
 
 def sequence_parameters(unit: bytes) -> SequenceParameters:
