@@ -28,14 +28,19 @@ def test_nor_has_the_hiss_of_a_good_microphone(engines: Engines) -> None:
     assert heard(engines, noise(6.0, rms=0.0005)) == ""
 
 
+# Some recognisers take longer for noise than it lasts: of a whole fragment once is enough.
 @pytest.mark.parametrize("rms", [0.01, 0.1, 0.5])
-@pytest.mark.parametrize("duration_s", [0.001, 0.1, 6.0])
+@pytest.mark.parametrize("duration_s", [0.001, 0.1, 1.5])
 def test_noise_is_survived(engines: Engines, duration_s: float, rms: float) -> None:
     heard(engines, noise(duration_s, rms=rms))
 
 
+def test_a_fragment_of_noise_is_survived(engines: Engines) -> None:
+    heard(engines, noise(6.0, rms=0.1))
+
+
 def test_a_tone_is_survived(engines: Engines) -> None:
-    heard(engines, hum(6.0))
+    heard(engines, hum(2.0))
 
 
 def test_a_tenth_of_a_second_is_survived(engines: Engines) -> None:
@@ -72,11 +77,11 @@ def test_impossible_samples_are_survived(engines: Engines, samples: list[float])
 
 
 def test_what_was_heard_before_does_not_matter(engines: Engines) -> None:
-    first = heard(engines, counting(13, 18))
+    first = heard(engines, counting(13, 15))
     for other in (noise(0.5), quiet(0.1), counting(1, 3), clipped(spoken("nine"), 20)):
         heard(engines, other)
-    assert heard(engines, counting(13, 18)) == first
-    assert heard(engines, counting(13, 18)) == first
+    assert heard(engines, counting(13, 15)) == first
+    assert heard(engines, counting(13, 15)) == first
 
 
 def test_the_model_is_named(engines: Engines) -> None:
