@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from environment.expectations import expect
 from environment.proofs import inside
-from environment.proofs.dual_proofs import prove_exposed, prove_ports_of_file, prove_told
+from environment.proofs.documentation_proofs import bare_environment, printed_settings
+from environment.proofs.dual_proofs import (
+    prove_exposed,
+    prove_meet_at,
+    prove_ports_of_file,
+    prove_told,
+)
 from environment.proofs.endpoints import ask
 from environment.proofs.nested_dual_proofs import prove_published_and_passed
 from environment.proofs.network_proofs import prove_connected, prove_session
 from environment.runs.nested import NestedRun
 from environment.runs.obstacles import fixed_ports
 from environment.runs.sibling import sibling_projects
-from environment.settings import Settings
 from environment.stack.compose_variables import MEDIA_FILE, STS_FILE
 from environment.stack.ports import free_ports
 from environment.vocabulary import Context, given, then, when
@@ -106,10 +110,10 @@ def configuration_file(context: Context) -> None:
 
 @when("developer sets custom ports for conflict avoidance")
 def custom_ports_set(context: Context) -> None:
-    """Read the settings from that file; bring a pair of projects up with them."""
+    """Have the suite read that file, and no other variable; bring a pair of projects up with it."""
     notes, stack = context.run.notes, context.session.dual_stack()
-    read = _read_settings(notes["file"])
-    chosen = {name: getattr(read, name) for name in PORT_FIELDS}
+    read = printed_settings(bare_environment(notes["file"].resolve()))
+    chosen = {name: int(read[name.upper()][0]) for name in PORT_FIELDS}
     pair = sibling_projects(stack, "custom", e2e_dynamic_ports=False, **chosen)
     notes["pair"] = context.run.cleanup.enter_context(pair)
     notes["pair"].start()
@@ -117,9 +121,13 @@ def custom_ports_set(context: Context) -> None:
 
 @then("docker-compose files respect custom ports without manual editing")
 def custom_ports_respected(context: Context) -> None:
-    """Find every port where the file has it, the right one answering, and the files as before."""
+    """Find every port where the file has it, the right one answering, and the files as before.
+
+    The processes in the containers know of it: sts-service listens there, media-service connects.
+    """
     notes, pair = context.run.notes, context.run.notes["pair"]
     prove_ports_of_file(pair, notes["wanted"])
+    prove_meet_at(pair, notes["wanted"]["sts_port"])
     expect(
         _compose_files() == notes["before"],
         expected="the compose files as they were",
@@ -157,7 +165,3 @@ def ci_ports_used(context: Context) -> None:
 
 def _compose_files() -> tuple[bytes, ...]:
     return tuple(file.read_bytes() for file in (MEDIA_FILE, STS_FILE))
-
-
-def _read_settings(file: Path) -> Settings:
-    return Settings(_env_file=file)

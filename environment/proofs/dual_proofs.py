@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from environment.expectations import expect
 from environment.proofs import inside
+from environment.proofs.configuration_proofs import prove_variables_inside
 from environment.proofs.endpoints import ask, published_ports, speaks_rtmp, speaks_rtsp
 from environment.proofs.examination import logged_translations
 from environment.proofs.ingest_proofs import prove_carried_over
@@ -166,6 +167,18 @@ def prove_over_host_port(
         seen=(url, connection),
         hint="`host.docker.internal` in the compose file's `extra_hosts`; /proc/net/tcp inside.",
     )
+
+
+def prove_meet_at(pair: ComposeStack, port: int) -> None:
+    """The processes of both services were told of that port of the host, and meet there.
+
+    By their kernels' word, and by the connection that media-service's has.
+    """
+    url = f"http://{HOST_FROM_INSIDE}:{port}"
+    prove_variables_inside(pair.sts_service, {"PORT": str(port)})
+    prove_variables_inside(pair.media_service, {"STS_SERVICE_URL": url})
+    connection = inside.wait_for_connection(pair.media_service, port)
+    prove_over_host_port(pair, connection, url, pair.media_service)
 
 
 def prove_ingested_over(stack: ComposeStack, run: PipelineRun, protocol: Protocol) -> None:

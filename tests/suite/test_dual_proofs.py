@@ -75,6 +75,22 @@ def connected(address: str = GATEWAY, port: int = 4000, url: str = URL) -> None:
     )
 
 
+def meeting(port: int = 4000, told: str = URL, listens: int = 4000, to: int = 4000) -> None:
+    """Prove it of a pair of which the processes have these variables, and this connection."""
+
+    def process(name: str, variables: str) -> Any:
+        said = SimpleNamespace(output=f"{variables}\0")
+        return container(name, exec=lambda *_argv: said)
+
+    pair = stack()
+    pair.media_service = process("ms", f"STS_SERVICE_URL={told}")
+    pair.sts_service = process("sts", f"PORT={listens}")
+    connection = TcpConnection("10.0.5.0", 5, GATEWAY, to)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inside, "wait_for_connection", lambda *_args: connection)
+        dual_proofs.prove_meet_at(pair, port)
+
+
 def ingested(told: str = "rtsp", read: str = "rtspSession", said: Any = "rtsp") -> None:
     state = {"source": {"type": "rtspSession"}, "readers": [{"type": read}]}
     service = container("ms", environment={"INGEST_PROTOCOL": told})
@@ -126,6 +142,7 @@ RIGHT: dict[str, Callable[[], object]] = {
     "exposed": lambda: dual_proofs.prove_exposed(container("sts"), {3000: 4000}),
     "over the host": connected,
     "ingested over RTSP": ingested,
+    "meet at the host's port": meeting,
     "own network": lambda: dual_proofs.prove_no_host_network(container("ms")),
     "coordinated": lambda: nested_dual_proofs.prove_coordinated(found()),
     "available": lambda: availability_proofs.prove_available_within(run(), 1),
@@ -151,6 +168,10 @@ WRONG: dict[str, Callable[[], object]] = {
     "read over another protocol": lambda: ingested(read="rtmpConn"),
     "told another protocol": lambda: ingested(told="rtmp"),
     "told and read otherwise than said": lambda: ingested("rtmp", "rtmpConn"),
+    "sts listens elsewhere": lambda: meeting(listens=3000),
+    "media-service was told of another port": lambda: meeting(told=URL.replace("4000", "3000")),
+    "connected at another port": lambda: meeting(to=3000),
+    "another port than the file's": lambda: meeting(4001),
     "host network": lambda: dual_proofs.prove_no_host_network(container("ms", mode="host")),
     "told another port": lambda: nested_dual_proofs.prove_coordinated(
         found(**{"sts-service": ProjectContainer("b", {"PORT": "4001"}, {4001: 4001})})
