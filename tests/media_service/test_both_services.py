@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 
 from media_service.metrics import Metrics
-from media_service.settings import Settings
 from media_service.sts_client import StsClient
 from media_service.sts_errors import StsError, StsUnavailableError
 from media_service.sts_stream import StsStream
@@ -19,8 +18,8 @@ from services.contracts import FragmentProcessed
 from sts_service.app import Service
 from sts_service.engines.registry import Engines, load
 from sts_service.settings import Settings as StsSettings
+from tests.media_service.dialogue import Connect, fragment, until, value
 from tests.media_service.link import Link
-from tests.media_service.test_sts_client import fragment, until, value
 from tests.sts_service.fake_workers import FAKES, FakeWorkers
 from tests.sts_service.served import metric
 
@@ -44,11 +43,6 @@ def workers(engines: Engines) -> FakeWorkers:
 
 
 @pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
-
-
-@pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the attempt at once more time, on a machine that has better to do."""
     monkeypatch.setattr("media_service.sts_client.RETURN_TIMEOUT_S", 30.0)
@@ -65,31 +59,21 @@ async def service(workers: FakeWorkers, request: pytest.FixtureRequest) -> Async
     await served.stop()
 
 
-@pytest_asyncio.fixture
-async def link(service: Service) -> AsyncIterator[Link]:
-    way = Link(service.port)
-    await way.start()
-    yield way
-    await way.stop()
+@pytest.fixture
+def sts_port(service: Service) -> int:
+    return service.port
+
+
+@pytest.fixture
+def port(link: Link) -> int:
+    return link.port
 
 
 @pytest_asyncio.fixture
-async def client(
-    link: Link, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[StsClient]:
+async def client(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> StsClient:
     monkeypatch.setattr("media_service.sts_client.STABLE_S", 0.0)
-    settings = Settings(
-        sts_service_url=f"http://127.0.0.1:{link.port}",
-        sts_reconnect_base_s=0.1,
-        # A storm makes many late; here each is tried all the same.
-        sts_circuit_timeouts=100,
-    )
-    connected = StsClient(settings, metrics)
-    running = asyncio.create_task(connected.run())
-    await until(lambda: connected.connected)
-    yield connected
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    # A storm makes many late; here each is tried all the same.
+    return await connect(sts_reconnect_base_s=0.1, sts_circuit_timeouts=100)
 
 
 async def dub(stream: StsStream, number: int, within_s: float = 40) -> FragmentProcessed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -18,60 +17,11 @@ from media_service.metrics import Metrics
 from media_service.settings import Settings
 from media_service.sts_client import StsClient
 from media_service.sts_errors import StsFailedError, StsTimeoutError, StsUnavailableError
-from media_service.sts_exchange import Fragment
 from media_service.sts_stream import StsStream
+from tests.media_service.dialogue import Connect, fragment, until, value
 from tests.media_service.fake_sts import FakeSts, succeed
 
 ERROR = {"message": "no", "severity": "error"}
-Connect = Callable[..., Awaitable[StsClient]]
-
-
-def fragment(number: int = 0, seconds: float = 1.0) -> Fragment:
-    pcm = bytes(round(48_000 * seconds) * BYTES_PER_FRAME)
-    return Fragment(number, float(number), time.time(), pcm)
-
-
-def value(metrics: Metrics, name: str, **labels: str) -> float:
-    return metrics.registry.get_sample_value(f"media_service_{name}", labels) or 0.0
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is watched has no event
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
-
-
-@pytest_asyncio.fixture
-async def sts() -> AsyncIterator[FakeSts]:
-    fake = FakeSts()
-    await fake.start()
-    yield fake
-    await fake.stop()
-
-
-@pytest_asyncio.fixture
-async def connect(sts: FakeSts, metrics: Metrics) -> AsyncIterator[Connect]:
-    running: list[asyncio.Task[None]] = []
-
-    async def connected(**changes: Any) -> StsClient:
-        settings = Settings(
-            sts_service_url=f"http://127.0.0.1:{sts.port}",
-            **{"sts_reconnect_base_s": 0.05, **changes},
-        )
-        client = StsClient(settings, metrics)
-        running.append(asyncio.create_task(client.run()))
-        await until(lambda: client.connected)
-        return client
-
-    yield connected
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
 
 
 @pytest_asyncio.fixture

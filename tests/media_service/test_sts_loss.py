@@ -6,11 +6,9 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from structlog.testing import capture_logs
 
 from media_service.metrics import Metrics
@@ -22,52 +20,14 @@ from media_service.sts_errors import (
     StsTimeoutError,
     StsUnavailableError,
 )
+from tests.media_service.dialogue import Connect, fragment, until, value
 from tests.media_service.fake_sts import FakeSts, succeed
 from tests.media_service.link import Link
-from tests.media_service.test_sts_client import fragment, until, value
-
-Connect = Callable[..., Awaitable[StsClient]]
 
 
 @pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
-
-
-@pytest_asyncio.fixture
-async def sts() -> AsyncIterator[FakeSts]:
-    fake = FakeSts()
-    await fake.start()
-    yield fake
-    await fake.stop()
-
-
-@pytest_asyncio.fixture
-async def link(sts: FakeSts) -> AsyncIterator[Link]:
-    way = Link(sts.port)
-    await way.start()
-    yield way
-    await way.stop()
-
-
-@pytest_asyncio.fixture
-async def connect(link: Link, metrics: Metrics) -> AsyncIterator[Connect]:
-    running: list[asyncio.Task[None]] = []
-
-    async def connected(**changes: Any) -> StsClient:
-        settings = Settings(
-            sts_service_url=f"http://127.0.0.1:{link.port}",
-            **{"sts_reconnect_base_s": 0.05, **changes},
-        )
-        client = StsClient(settings, metrics)
-        running.append(asyncio.create_task(client.run()))
-        await until(lambda: client.connected)
-        return client
-
-    yield connected
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+def port(link: Link) -> int:
+    return link.port
 
 
 async def hold(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:

@@ -11,21 +11,15 @@ import pytest
 import pytest_asyncio
 
 from media_service.metrics import Metrics
-from media_service.settings import Settings
 from media_service.sts_client import StsClient
 from media_service.sts_exchange import Fragment
 from media_service.sts_stream import StsStream
 from services.contracts import FragmentProcessed
+from tests.media_service.dialogue import Connect, fragment, until, value
 from tests.media_service.link import Link
 from tests.media_service.session_sts import STEPS, SessionSts
-from tests.media_service.test_sts_client import fragment, until, value
 
 FRAGMENTS = 6
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
 
 
 @pytest_asyncio.fixture
@@ -36,28 +30,17 @@ async def sts() -> AsyncIterator[SessionSts]:
     await fake.stop()
 
 
-@pytest_asyncio.fixture
-async def link(sts: SessionSts) -> AsyncIterator[Link]:
-    way = Link(sts.port)
-    await way.start()
-    yield way
-    await way.stop()
+@pytest.fixture
+def port(link: Link) -> int:
+    return link.port
 
 
 @pytest_asyncio.fixture
-async def client(
-    link: Link, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[StsClient]:
+async def client(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> StsClient:
     monkeypatch.setattr("media_service.sts_client.STABLE_S", 0.0)
     # What is lost and doubled is looked at here, not how fast a starved machine connects.
     monkeypatch.setattr("media_service.sts_client.RETURN_TIMEOUT_S", 30.0)
-    settings = Settings(sts_service_url=f"http://127.0.0.1:{link.port}", sts_reconnect_base_s=0.05)
-    connected = StsClient(settings, metrics)
-    running = asyncio.create_task(connected.run())
-    await until(lambda: connected.connected)
-    yield connected
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    return await connect()
 
 
 async def dub_all(stream: StsStream, count: int = FRAGMENTS) -> list[FragmentProcessed]:
