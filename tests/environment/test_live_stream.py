@@ -11,9 +11,10 @@ import requests
 from environment.errors import HarnessError
 from environment.runs import live_stream
 from environment.runs.live_stream import LiveStream
+from environment.waiting import wait_for
 
 HEALTH = {"sts": {"connected": True}, "media_server": {"reachable": True}}
-STREAM = {
+STREAM: dict[str, Any] = {
     "stream_id": "s1",
     "path_in": "live/x/in",
     "state": "processing",
@@ -53,7 +54,7 @@ def followed(health: object) -> LiveStream:
 
 
 def wait_change(stream: LiveStream) -> None:
-    live_stream.wait_for("a look", lambda: stream.changes, timeout_s=5, interval_s=0.01)
+    wait_for("a look", lambda: stream.changes, timeout_s=5, interval_s=0.01)
 
 
 @pytest.mark.parametrize("health", [HEALTH, requests.ConnectionError("away"), HarnessError("away")])
@@ -74,7 +75,7 @@ def test_what_nobody_has_foreseen_reaches_who_waits() -> None:
 
 def test_what_nobody_has_foreseen_reaches_who_asks_and_the_end() -> None:
     stream = followed({}).__enter__()
-    live_stream.wait_for("the end", lambda: stream._error, timeout_s=5, interval_s=0.01)
+    wait_for("the end", lambda: stream._error, timeout_s=5, interval_s=0.01)
     with pytest.raises(HarnessError, match=r"followed no longer: KeyError: 'sts'"):
         _ = stream.report
     with pytest.raises(HarnessError, match="followed no longer"):
