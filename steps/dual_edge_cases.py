@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 
 from environment.expectations import expect
-from environment.proofs.backoff_proofs import prove_backed_off
+from environment.proofs.backoff_proofs import (
+    prove_backed_off,
+    prove_not_again_so_soon,
+    wait_first_probe,
+)
 from environment.proofs.degradation_proofs import (
     NO_OUTPUT,
     prove_failed_alone,
@@ -31,17 +35,25 @@ REFUSED = "cannot publish to"
 # An attempt at a peer that is not there may take that long by itself.
 ATTEMPT_S = 7.0
 GIVES_UP_WITHIN_S = 60.0
+# The pause behind its last attempt, and an attempt at the end of it.
+ASKS_AGAIN_WITHIN_S = 60.0
 NOBODY = "rtmp://mediamtx:1936"
 
 
 @then("media-service retries after 2, 4 and 8 seconds, and then fails that stream and no more")
 def backs_off_and_fails(context: Context) -> None:
-    """Wait until it has given the stream up; hold the waits of its attempts against the log's."""
-    stack, since = context.session.stack(), context.run.notes["at"]
+    """Wait until it has given the stream up; hold the waits of its attempts against the log's.
+
+    From then on it only asks now and then whether STS is back: after a pause that is longer.
+    """
+    stack, notes = context.session.stack(), context.run.notes
+    since, waits_s = notes["at"], (2.0, 4.0, 8.0)
     given_up_for_good(context)
-    prove_backed_off(stack, (2.0, 4.0, 8.0), since=since, slack_s=ATTEMPT_S)
-    report = context.run.notes["stream"].report
-    prove_failed_alone(stack, report, GIVEN_UP, since=context.run.notes["since"])
+    prove_failed_alone(stack, notes["stream"].report, GIVEN_UP, since=notes["since"])
+    wait_first_probe(stack, since=since, timeout_s=ASKS_AGAIN_WITHIN_S)
+    prove_backed_off(stack, waits_s, since=since, slack_s=ATTEMPT_S)
+    before, pause_s = notes["metrics"], 2 * waits_s[-1]
+    prove_not_again_so_soon(stack, len(waits_s), before, since=since, pause_s=pause_s)
 
 
 @then("media-service has given that stream up for good")

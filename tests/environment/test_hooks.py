@@ -256,8 +256,16 @@ def test_an_error_of_the_harness_is_told_without_a_traceback_and_another_with_it
     assert ran.exit_code == 1
     assert "No ffmpeg. Remedy: install it." in ran.output
     assert "Traceback" not in ran.output
+    assert ran.outcome("no tool") == "failed"
     kept = ran.folder / "artifacts/latest/no-tool/traceback.txt"
     assert "HarnessError: No ffmpeg." in kept.read_text()
+
+
+def test_a_stack_that_stays_down_is_told_without_a_traceback(behave: Any) -> None:
+    ran = behave("Scenario: broken\n  Given a stack\n  Given a stack that cannot be healed")
+    assert ran.exit_code != 0
+    assert "It stays down." in ran.output
+    assert "Traceback" not in ran.output
 
 
 def test_an_unforeseen_error_is_told_with_its_traceback(behave: Any) -> None:
