@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 _SURELY_S: Final = 0.2
-"""What two services' milliseconds, and a busy machine, cannot make up."""
+_AT_ONCE_S: Final = 0.05
+"""Far more than what one service's own clock, told in milliseconds, can be off."""
 
 
 def prove_overtaken(exchange: Exchange) -> None:
@@ -36,8 +37,8 @@ def prove_side_by_side(exchange: Exchange) -> None:
     """sts-service had two fragments of the stream at work at the same time."""
     spans = at_work(exchange.events)
     expect(
-        side_by_side(spans, _SURELY_S),
-        expected=f"two fragments at work at once, for {_SURELY_S:g} s or more",
+        side_by_side(spans, _AT_ONCE_S),
+        expected=f"two fragments at work at once, for {_AT_ONCE_S:g} s or more",
         seen=[str(span) for span in spans],
         evidence=exchange.folder / "events.jsonl",
         hint="fragment:ack with status processing, and processing_time_ms; STS_WORKERS.",
