@@ -4,20 +4,18 @@ import asyncio
 import os
 import struct
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
 from media_server import amf0, chunks
 from media_server.amf0 import Value
 from media_server.chunks import ChunkReader
 from media_server.config import Address
 from media_server.messages import Message, MessageType
+from tests.media_server.peer import DEADLINE_S, Peer
 
 H264_HEADER = (
     b"\x17\x00\x00\x00\x00\x01\x42\xc0\x1f\xff\xe1\x00\x04\x67\x42\xc0\x1f\x01\x00\x01\x68"
 )
 AAC_HEADER = b"\xaf\x00\x11\x90"
-DEADLINE_S = 5.0
 
 
 def video(number: int, *, keyframe: bool = False, size_bytes: int = 20) -> bytes:
@@ -34,39 +32,13 @@ def audio(number: int) -> bytes:
     return b"\xaf\x01" + struct.pack(">I", number)
 
 
-class RtmpClient:
-    """One connection; ``async with`` closes it."""
+class RtmpClient(Peer):
+    """A player or a publisher."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        super().__init__(address)
         self._chunks = ChunkReader()
         self._received: list[Message] = []
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
-
-    async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(
-            self._address.host, self._address.port
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._writer.transport.abort()
-
-    def send_raw(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    def end_output(self) -> None:
-        self._writer.write_eof()
-
-    async def drain(self) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            await self._writer.drain()
 
     def send(self, message: Message) -> None:
         self.send_raw(chunks.encode(message, 128))
@@ -127,11 +99,6 @@ class RtmpClient:
                     return None
                 self._received += self._chunks.feed(data)
         return self._received.pop(0)
-
-    async def ended(self) -> None:
-        """Wait for the server's end, whatever it sends before."""
-        async with asyncio.timeout(DEADLINE_S):
-            await self._reader.read()
 
     async def next_command(self) -> list[Value]:
         while (message := await self.next_message()) is not None:

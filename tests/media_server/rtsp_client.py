@@ -3,21 +3,19 @@
 import asyncio
 import base64
 import re
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
+from dataclasses import dataclass
 
 from media_server import sps
 from media_server.config import Address
 from media_server.rtp import RtpPacket, SenderReport
 from media_server.rtsp_messages import Interleaved
+from tests.media_server.peer import DEADLINE_S, Peer
 
 SPS = bytes.fromhex("6764000dacb40a0cfcf080000003008000001e078a1550")
 SPS_WITH_B_FRAMES = bytes.fromhex("6764000dacd941419f9e10000003001000000303c0f1429960")
 PPS = bytes.fromhex("68ef0fcb")
 AAC_CONFIG = bytes.fromhex("1190")
 VIDEO_CHANNEL, AUDIO_CHANNEL = 0, 2
-DEADLINE_S = 5.0
 
 H264_BODY = b"\x17\x00\x00\x00\x00" + sps.configuration([SPS], [PPS])
 AAC_BODY = b"\xaf\x00" + AAC_CONFIG
@@ -69,40 +67,16 @@ def sound(number: int) -> bytes:
     return b"\x00\x10\x00\x20" + bytes([number]) * 4
 
 
-@dataclass
-class RtspClient:
-    """One connection; ``async with`` closes it."""
+class RtspClient(Peer):
+    """A player or a publisher."""
 
-    address: Address
-    packets: list[Interleaved] = field(default_factory=list)
-    _number: int = 0
-
-    async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(
-            self.address.host, self.address.port
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._writer.transport.abort()
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self.packets: list[Interleaved] = []
+        self._number = 0
 
     def url(self, path: str) -> str:
         return f"rtsp://{self.address}/{path}"
-
-    def send_raw(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    def end_output(self) -> None:
-        self._writer.write_eof()
-
-    async def drain(self) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            await self._writer.drain()
 
     async def ask(self, method: str, url: str, body: str = "", **headers: str) -> Answer:
         """Send a request and return its answer; media that comes before it is kept."""
@@ -163,14 +137,6 @@ class RtspClient:
         while (packet := await self.next_packet()) is not None:
             found.append(packet)
         return found
-
-    async def ended(self) -> bytes:
-        """Wait for the server's end; return what it said before."""
-        async with asyncio.timeout(DEADLINE_S):
-            try:
-                return await self._reader.read()
-            except ConnectionError:
-                return b""
 
     async def _next(self) -> Answer | Interleaved | None:
         async with asyncio.timeout(DEADLINE_S):

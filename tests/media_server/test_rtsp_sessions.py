@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from media_server import connection, rtsp_session
+from media_server import connection, session
 from media_server.config import Permission, User
 from media_server.errors import Reason
 from media_server.messages import MessageType
@@ -297,7 +297,7 @@ async def test_a_setup_must_name_a_track_and_a_channel_of_its_own(running: Runni
 async def test_a_half_open_connection_is_ended(
     running: Running, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(rtsp_session, "ESTABLISH_S", 0.1)
+    monkeypatch.setattr(session, "ESTABLISH_S", 0.1)
     async with RtspClient(running.rtsp) as client:
         client.send_raw(sent)
         await client.ended()

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from media_server import amf0, connection, listener, paths, rtmp_session
+from media_server import amf0, connection, listener, paths, session
 from media_server.config import Permission, User
 from media_server.errors import Reason
 from media_server.messages import Message, MessageType, UserControl, user_control
@@ -190,7 +190,7 @@ async def test_what_is_no_rtmp_is_refused(
 async def test_a_half_open_connection_is_ended(
     running: Running, monkeypatch: pytest.MonkeyPatch, sent_bytes: int
 ) -> None:
-    monkeypatch.setattr(rtmp_session, "ESTABLISH_S", 0.1)
+    monkeypatch.setattr(session, "ESTABLISH_S", 0.1)
     async with RtmpClient(running.rtmp) as client:
         client.send_raw(b"\x03"[:sent_bytes] + bytes(max(0, sent_bytes - 1)))
         # The reply to a whole C0 and C1 is no chunk stream: only the end matters here.

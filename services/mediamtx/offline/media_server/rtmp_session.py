@@ -1,6 +1,5 @@
 """An RTMP session: handshake, commands, then publisher or reader of one path."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 from urllib.parse import parse_qs
@@ -14,34 +13,27 @@ from media_server.connection import Connection
 from media_server.errors import Reason, Refused, SessionEnded
 from media_server.media import MediaTag, TagType, media_tag, metadata_tag
 from media_server.messages import Message, MessageType, UserControl, unsigned_32
-from media_server.paths import PathTable, Publication
-
-ESTABLISH_S = 10.0
-"""How long a peer may take from connecting to publishing or playing."""
+from media_server.paths import PathTable
+from media_server.session import EOF, PathSession
 
 _CHUNK_BYTES = 65536
 _WINDOW_BYTES = 2_500_000
 _CHUNK_STREAMS = {TagType.AUDIO: 4, TagType.VIDEO: 6, TagType.METADATA: 5}
-_EOF = "EOF"
 
 
-class RtmpSession:
+class RtmpSession(PathSession):
     """One client over RTMP; implements ``Publisher`` and ``Reader``."""
 
     kind: ClassVar[str] = "rtmpConn"
     protocol: ClassVar[str] = "RTMP"
 
     def __init__(self, connection: Connection, config: Config, paths: PathTable) -> None:
-        self._connection = connection
-        self._config = config
-        self._paths = paths
+        super().__init__(connection, config, paths)
         self._chunks = ChunkReader()
         self._send_chunk_bytes = chunks.DEFAULT_CHUNK_BYTES
         self._window_bytes = 0
         self._acknowledged_bytes = 0
         self._app: str | None = None
-        self._publishing: Publication | None = None
-        self._reading: Publication | None = None
         self._commands: dict[str, Callable[[list[Value]], None]] = {
             "connect": self._on_connect,
             "createStream": self._on_create_stream,
@@ -54,34 +46,6 @@ class RtmpSession:
             "closeStream": self._on_delete_stream,
             "deleteStream": self._on_delete_stream,
         }
-
-    @property
-    def id(self) -> str:
-        """The id under which the Control API names this session."""
-        return self._connection.id
-
-    async def run(self) -> None:
-        """Serve the peer to its end.
-
-        Raises:
-            SessionEnded: always; its text is what the log says of the end.
-            ConnectionError: the connection broke.
-        """
-        deadline_s = asyncio.get_running_loop().time() + min(
-            ESTABLISH_S, self._config.read_timeout_s
-        )
-        try:
-            received = await self._handshake(deadline_s)
-            while True:
-                for message in self._chunks.feed(received):
-                    self.on_message(message)
-                    deadline_s = self._next_deadline_s(deadline_s)
-                self._acknowledge()
-                received = await self._connection.receive(self._deadline_s(deadline_s))
-                if not received:
-                    raise self._end_of_input()
-        finally:
-            self.leave_path()
 
     def on_message(self, message: Message) -> None:
         """Act on one message of the peer.
@@ -108,25 +72,11 @@ class RtmpSession:
             case _:
                 pass
 
-    def leave_path(self) -> None:
-        """Give up the path that is published or played, if any."""
-        if self._publishing is not None:
-            self._paths.unpublish(self._publishing)
-            self._publishing = None
-        if self._reading is not None:
-            self._reading.detach(self)
-            self._reading = None
-
     def end(self) -> None:
         """End the session because the server stops."""
-        if self._reading is not None:
+        if self._source is not None:
             self._announce_end()
-        self._connection.end(SessionEnded("terminated"))
-
-    def on_taken_over(self) -> None:
-        """Give way to another publisher of the same path."""
-        self._publishing = None
-        self._connection.end(SessionEnded("terminated: another publisher took the path over"))
+        super().end()
 
     def on_tag(self, tag: MediaTag) -> None:
         """Send one tag to the player."""
@@ -138,11 +88,10 @@ class RtmpSession:
 
     def on_end(self) -> None:
         """Tell the player that its stream is over, then close."""
-        self._reading = None
         self._announce_end()
-        self._connection.end(SessionEnded("terminated: the publisher is gone"))
+        super().on_end()
 
-    async def _handshake(self, deadline_s: float) -> bytes:
+    async def _greet(self, deadline_s: float) -> bytes:
         """Speak the handshake; return what followed it."""
         received = bytearray()
         for size_bytes, reply in (
@@ -152,7 +101,7 @@ class RtmpSession:
             while len(received) < size_bytes:
                 piece = await self._connection.receive(deadline_s)
                 if not piece and not self._connection.received_bytes:
-                    raise SessionEnded(_EOF)
+                    raise SessionEnded(EOF)
                 if not piece:
                     raise Refused(Reason.TRUNCATED, "EOF in the middle of the handshake")
                 received += piece
@@ -163,19 +112,17 @@ class RtmpSession:
             del received[:size_bytes]
         return bytes(received)
 
-    def _next_deadline_s(self, deadline_s: float) -> float:
-        if self._publishing is None:
-            return deadline_s
-        return asyncio.get_running_loop().time() + self._config.read_timeout_s
+    def _take(self, received: bytes) -> int:
+        taken = 0
+        for message in self._chunks.feed(received):
+            self.on_message(message)
+            taken += 1
+        self._acknowledge()
+        return taken
 
-    def _deadline_s(self, deadline_s: float) -> float | None:
-        """A player has nothing to say: it may be silent for ever."""
-        return deadline_s if self._reading is None else None
-
-    def _end_of_input(self) -> SessionEnded:
-        if self._chunks.mid_message:
-            return Refused(Reason.TRUNCATED, "EOF in the middle of a message")
-        return SessionEnded(_EOF)
+    @property
+    def _mid_message(self) -> bool:
+        return self._chunks.mid_message
 
     def _acknowledge(self) -> None:
         received = self._connection.received_bytes
@@ -259,7 +206,7 @@ class RtmpSession:
                 messages.status("NetStream.Play.StreamNotFound", str(refusal), level="error")
             )
             raise
-        self._reading = publication
+        self._source = publication
         codecs = [track.codec for track in publication.tracks]
         count = "1 track" if len(codecs) == 1 else f"{len(codecs)} tracks"
         self._connection.log(f"is reading from path '{name}', {count} ({', '.join(codecs)})")
@@ -271,11 +218,11 @@ class RtmpSession:
         publication.attach(self)
 
     def _on_delete_stream(self, _values: list[Value]) -> None:
-        raise SessionEnded(_EOF)
+        raise SessionEnded(EOF)
 
     def _target(self, values: list[Value]) -> tuple[str, Credentials]:
         """Return the path that a publish or play command names, and the credentials with it."""
-        if self._publishing is not None or self._reading is not None:
+        if self._publishing is not None or self._source is not None:
             raise Refused(Reason.BAD_PROTOCOL, "the session publishes or plays already")
         stream = _argument(values, 3)
         app, _, app_query = (self._app or "").partition("?")

@@ -1,6 +1,5 @@
 """An RTSP session over TCP: requests, then publisher or reader of one path."""
 
-import asyncio
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,17 +11,14 @@ from media_server.config import Config
 from media_server.connection import Connection
 from media_server.errors import Reason, Refused, SessionEnded
 from media_server.media import MediaTag, TagType
-from media_server.paths import PathTable, Publication
+from media_server.paths import PathTable
 from media_server.rtsp_feed import Feed
 from media_server.rtsp_intake import Intake
 from media_server.rtsp_messages import Interleaved, MessageReader, Request
 from media_server.rtsp_target import target
 from media_server.sdp import AnnouncedTrack, DescribedTrack
+from media_server.session import EOF, PathSession
 
-ESTABLISH_S = 10.0
-"""How long a peer may take from connecting to publishing or playing."""
-
-_EOF = "EOF"
 _SESSION_TIMEOUT_S = 60
 _PUBLIC = "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, RECORD, GET_PARAMETER, TEARDOWN"
 _CHANNELS = re.compile(r"interleaved=(\d{1,3})(?:-\d{1,3})?(?:;|$)")
@@ -30,16 +26,14 @@ _MAX_CHANNEL = 254
 _STATUS = {Reason.AUTHENTICATION: 401, Reason.NO_STREAM: 404}
 
 
-class RtspSession:
+class RtspSession(PathSession):
     """One client over RTSP; implements ``Publisher`` and ``Reader``."""
 
     kind: ClassVar[str] = "rtspSession"
     protocol: ClassVar[str] = "RTSP"
 
     def __init__(self, connection: Connection, config: Config, paths: PathTable) -> None:
-        self._connection = connection
-        self._config = config
-        self._paths = paths
+        super().__init__(connection, config, paths)
         self._messages = MessageReader()
         self._session = os.urandom(8).hex()
         self._base_url = ""
@@ -47,9 +41,7 @@ class RtspSession:
         self._described: tuple[DescribedTrack, ...] = ()
         # Which track is on which channel; RTCP is on the one behind.
         self._channels: dict[int, int] = {}
-        self._publishing: Publication | None = None
         self._intake: Intake | None = None
-        self._source: Publication | None = None
         self._feed: Feed | None = None
         self._methods: dict[str, Callable[[Request], None]] = {
             "OPTIONS": self._on_options,
@@ -62,35 +54,6 @@ class RtspSession:
             "RECORD": self._on_record,
             "TEARDOWN": self._on_teardown,
         }
-
-    @property
-    def id(self) -> str:
-        """The id under which the Control API names this session."""
-        return self._connection.id
-
-    async def run(self) -> None:
-        """Serve the peer to its end.
-
-        Raises:
-            SessionEnded: always; its text is what the log says of the end.
-            ConnectionError: the connection broke.
-        """
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + min(ESTABLISH_S, self._config.read_timeout_s)
-        try:
-            # A player has nothing to say: it may be silent for ever.
-            while received := await self._connection.receive(
-                deadline_s if not self._feed else None
-            ):
-                for message in self._messages.feed(received):
-                    self.on_message(message)
-                if self._intake is not None:
-                    deadline_s = loop.time() + self._config.read_timeout_s
-            if self._messages.mid_message:
-                raise Refused(Reason.TRUNCATED, "EOF in the middle of a message")
-            raise SessionEnded(_EOF)
-        finally:
-            self.leave_path()
 
     def on_message(self, message: Request | Interleaved) -> None:
         """Act on one message of the peer.
@@ -107,23 +70,10 @@ class RtspSession:
             self._reply(message, _STATUS.get(refusal.reason, 400))
             raise
 
-    def leave_path(self) -> None:
-        """Give up the path that is published or played, if any."""
-        if self._publishing is not None:
-            self._paths.unpublish(self._publishing)
-            self._publishing = None
-        if self._source is not None:
-            self._source.detach(self)
-            self._source = None
-
-    def end(self) -> None:
-        """End the session because the server stops."""
-        self._connection.end(SessionEnded("terminated"))
-
     def on_taken_over(self) -> None:
         """Give way to another publisher of the same path."""
-        self._publishing = self._intake = None
-        self._connection.end(SessionEnded("terminated: another publisher took the path over"))
+        self._intake = None
+        super().on_taken_over()
 
     def on_tag(self, tag: MediaTag) -> None:
         """Send one tag to the player."""
@@ -136,10 +86,24 @@ class RtspSession:
             self._feed = None
             self._connection.end(refusal)
 
-    def on_end(self) -> None:
-        """Close: RTSP has no other word for the end of a stream."""
-        self._source = None
-        self._connection.end(SessionEnded("terminated: the publisher is gone"))
+    def _take(self, received: bytes) -> int:
+        taken = 0
+        for message in self._messages.feed(received):
+            self.on_message(message)
+            taken += 1
+        return taken
+
+    @property
+    def _mid_message(self) -> bool:
+        return self._messages.mid_message
+
+    @property
+    def _is_sending(self) -> bool:
+        return self._intake is not None
+
+    @property
+    def _is_playing(self) -> bool:
+        return self._feed is not None
 
     def _on_packet(self, packet: Interleaved) -> None:
         if self._feed is not None:
@@ -243,7 +207,7 @@ class RtspSession:
 
     def _on_teardown(self, request: Request) -> None:
         self._reply(request, 200)
-        raise SessionEnded(_EOF)
+        raise SessionEnded(EOF)
 
     def _is_new(self, request: Request) -> bool:
         """Whether the session has not chosen its path; if it has, the request is turned down."""
