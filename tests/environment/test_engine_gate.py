@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,16 @@ from environment.runs.engine_gate import EngineGate, engine_socket
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Path]:
+def folder() -> Iterator[Path]:
+    """A folder with a short path: a socket's has 107 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="gate-") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def engine(folder: Path) -> Iterator[Path]:
     """An engine that says every line back, in capitals."""
-    path = tmp_path / "engine.sock"
+    path = folder / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
@@ -80,12 +88,12 @@ def test_nothing_of_it_is_left(engine: Path) -> None:
 
 
 def test_what_a_killed_process_left_of_its_gate_goes_with_the_next(
-    engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
-    deserted, kept = tmp_path / f"engine-gate-{ended.pid}-x", tmp_path / "engine-gate-1-x"
+    deserted, kept = folder / f"engine-gate-{ended.pid}-x", folder / "engine-gate-1-x"
     deserted.mkdir()
     kept.mkdir()
     with EngineGate(engine):
@@ -93,8 +101,8 @@ def test_what_a_killed_process_left_of_its_gate_goes_with_the_next(
         assert kept.exists()
 
 
-def test_an_engine_that_is_not_there_is_not_there_behind_it_either(tmp_path: Path) -> None:
-    with EngineGate(tmp_path / "no.sock") as gate, call(gate) as caller:
+def test_an_engine_that_is_not_there_is_not_there_behind_it_either(folder: Path) -> None:
+    with EngineGate(folder / "no.sock") as gate, call(gate) as caller:
         assert caller.recv(10) == b""
 
 
