@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from media_service.audio_format import CHANNELS, SAMPLE_RATE_HZ, seconds_of
 from media_service.protocol import (
     NOTHING_TO_READ,
-    Began,
     Failed,
     Finished,
     InputEnded,
@@ -42,7 +41,8 @@ from media_service.worker.segmenter import Segment
 from media_service.worker.source import Source
 from media_service.worker.spool import Spool
 from media_service.worker.spool_files import NOWHERE, Position
-from media_service.worker.timeline import Continuation, Origin
+from media_service.worker.standing import Standing
+from media_service.worker.timeline import Origin
 from media_service.worker.video_head import VideoHead
 from media_service.worker.waiting_room import BACKLOG_FULL, SegmentQueue, VideoQueue
 
@@ -54,8 +54,6 @@ NO_INPUT = "no_input"
 """Why nothing was read: what is on disk goes out, and no more."""
 SOURCE_CHANGED = "source_changed"
 """Why a reading ended that only another worker can take up."""
-TICK_S = 0.001
-"""What one picture's time differs from the next at least, in RTMP."""
 STOP_RESULT_S = 2.5
 """How long after a stop a result is waited for."""
 STOP_READ_S = 0.5
@@ -85,14 +83,9 @@ class Pipeline:
         self._input_ended = threading.Event()
         self._input_error: StreamError | None = None
         self._stopping = False
-        self._has_begun = False
         self.done = threading.Event()
         self.exit_code = 1
-        self._standing = _standing_of(start)
-        self._zero_arrived_at: float | None = None
-        if start.zero_at is not None:
-            self._zero_arrived_at = time.monotonic() - (time.time() - start.zero_at)
-        self._pictures_to_s = 0.0
+        self._standing = Standing(start)
         self._offered_to = 0
         folder = None if start.spool_folder is None else Path(start.spool_folder)
         self._folder = folder
@@ -135,8 +128,8 @@ class Pipeline:
             self._video.reopen()
             self._input_ended.clear()
             self._input_error = None
-            if command.another and self._standing is not None:
-                self._standing = replace(self._standing, zero_s=None)
+            if command.another:
+                self._standing.change_source()
         reading = self._reading(command.input_url, command.tracks, command.ready_since_s)
         self._run("ingest", lambda: self._read(reading))
 
@@ -189,7 +182,7 @@ class Pipeline:
         try:
             if restoring:
                 self._restore()
-            reason = self._read_source(replace(reading, continuation=self._continuation()))
+            reason = self._read_source(replace(reading, continuation=self._standing.continuation()))
         except StreamError as raised:
             # What is dubbed already goes out before the stream is given up.
             error, reason = raised, raised.reason
@@ -202,12 +195,6 @@ class Pipeline:
         if self._stopping:
             ingest.stop()
         return ingest.run()
-
-    def _continuation(self) -> Continuation | None:
-        standing = self._standing
-        if standing is None:
-            return None
-        return replace(standing, from_s=max(standing.from_s, self._pictures_to_s))
 
     def _restore(self) -> None:
         """Take up what an earlier worker has left: it goes out first."""
@@ -225,7 +212,7 @@ class Pipeline:
             self._egress.prepare(unsent.head)
         for packet in unsent.pictures:
             self._queue_picture(packet)
-        self._pictures_to_s = max(self._pictures_to_s, position.picture_s + TICK_S)
+        self._standing.pass_pictures_to(position.picture_s)
         numbers = [segment.number for segment, _ in unsent.segments]
         sent_s = seconds_of(position.sound_samples)
         self._tell(Restored(numbers, None if position == NOWHERE else sent_s))
@@ -238,7 +225,7 @@ class Pipeline:
                 return
             found_nothing = error is not None and error.reason in NOTHING_TO_READ
             # A source that does not come back has ended, and what was read of it is whole.
-            self._input_error = None if found_nothing and self._has_begun else error
+            self._input_error = None if found_nothing and self._standing.has_begun else error
             self._input_ended.set()
             self._tell(InputEnded(reason, retryable=error is None or _worth_another(error)))
         self._video.close()
@@ -282,20 +269,7 @@ class Pipeline:
 
     def began(self, origin: Origin, *, zero_arrived_at: float) -> None:
         """Pass on where the timeline starts, or goes on."""
-        self._zero_arrived_at = zero_arrived_at
-        self._has_begun = True
-        zero_at = time.time() - (time.monotonic() - zero_arrived_at)
-        self._standing = Continuation(origin.zero_s, zero_at, origin.number, origin.start_s)
-        self._tell(
-            Began(
-                at=time.time(),
-                zero_s=origin.zero_s,
-                missed_head_s=origin.missed_head_s,
-                zero_at=zero_at,
-                number=origin.number,
-                start_s=origin.start_s,
-            )
-        )
+        self._tell(self._standing.begin(origin, zero_arrived_at=zero_arrived_at))
 
     def seen(self, number: int, packet: Packet[VideoStream]) -> None:
         """Queue a picture for output, and keep it."""
@@ -304,8 +278,7 @@ class Pipeline:
 
     def _queue_picture(self, packet: Packet[VideoStream]) -> None:
         self._video.put(packet)
-        decode_s = float((packet.dts or 0) * packet.time_base)
-        self._pictures_to_s = max(self._pictures_to_s, decode_s + TICK_S)
+        self._standing.pass_picture(packet)
 
     def heard(self, number: int, start_samples: int, pcm: bytes) -> None:
         """Keep some sound of the segment in hand."""
@@ -317,11 +290,7 @@ class Pipeline:
         self._offer(segment, None, restored=False)
 
     def _offer(self, segment: Segment, result: Result | None, *, restored: bool) -> None:
-        end_s = seconds_of(segment.start_samples + segment.samples)
-        if self._standing is not None:
-            number = max(self._standing.number, segment.number + 1)
-            from_s = max(self._standing.from_s, end_s)
-            self._standing = replace(self._standing, number=number, from_s=from_s)
+        self._standing.pass_segment(segment)
         self._segments.put(segment, restored=restored)
         self._offered_to = segment.number + 1
         if result is not None:
@@ -380,8 +349,7 @@ class Pipeline:
         self._tell(Stalled(time.time(), stall.duration_s, self._delay_s()))
 
     def _delay_s(self) -> float:
-        arrived_at = self._zero_arrived_at
-        return 0.0 if arrived_at is None else self._egress.pacer.due_at(0.0) - arrived_at
+        return self._standing.delay_s(self._egress.pacer.due_at(0.0))
 
 
 def max_held_s(start: Start) -> float:
@@ -391,12 +359,6 @@ def max_held_s(start: Start) -> float:
     """
     drained_s = start.result_timeout_s + RESULT_GRACE_S + start.segment_s + DRAIN_GRACE_S
     return max(MAX_HELD_OUTPUT_S, drained_s)
-
-
-def _standing_of(start: Start) -> Continuation | None:
-    if start.zero_at is None:
-        return None
-    return Continuation(start.zero_s, start.zero_at, start.first_number, start.from_s)
 
 
 def _worth_another(error: StreamError) -> bool:
