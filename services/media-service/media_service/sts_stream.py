@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from media_service.logs import get_logger
-from media_service.report import StsReport, StsState
+from media_service.report import StsReport
 from media_service.sts_circuit import make_circuit
 from media_service.sts_errors import (
     StsCircuitOpenError,
@@ -22,6 +22,7 @@ from media_service.sts_exchange import Exchange, Fragment, fragment_id_of, uuid_
 from media_service.sts_inflight import Inflight
 from media_service.sts_pace import Pace
 from media_service.sts_results import Results
+from media_service.sts_session import READY_TIMEOUT_S, StsSession
 from services.contracts import (
     Backpressure,
     ErrorCode,
@@ -32,7 +33,6 @@ from services.contracts import (
     StreamComplete,
     StreamConfig,
     StreamControl,
-    StreamInit,
     StreamReady,
     WireModel,
 )
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from media_service.metrics import Metrics
     from media_service.settings import Settings
 
-READY_TIMEOUT_S = 5.0
 ACK_TIMEOUT_S = 3.0
 """The next fragment waits this long for the last one's acknowledgement, so that order holds."""
 RETRY_S = 0.5
@@ -81,20 +80,15 @@ class StsStream:
     ) -> None:
         self.stream_id = stream_id
         self.report = StsReport()
-        self._config = config
         self._wire = wire
         self._metrics = metrics
         self._pace = Pace()
-        self._session_id: str | None = None
-        self._numbers: set[int] = set()
-        self._next_number = next_sequence
-        self._room: int | None = None
-        self._init_at = 0.0
-        self._refusal: ErrorEvent | None = None
+        self._session = StsSession(
+            stream_id, config, wire, self.report, next_sequence=next_sequence
+        )
         self._inflight = Inflight()
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._closing = False
         self._completed = asyncio.Event()
         self._breaker = make_circuit(
             stream_id, self.report, settings=settings, metrics=metrics, woken=self._wake.set
@@ -103,26 +97,11 @@ class StsStream:
 
     async def attach(self) -> None:
         """Open the stream, or take its session up again, on a new connection."""
-        if self._closing:
-            return
-        self._room = None
-        self._init_at = time.monotonic()
-        self._tell("opening")
-        await self._wire.emit(
-            "stream:init",
-            StreamInit(
-                stream_id=self.stream_id,
-                worker_id=f"media-service/{self.stream_id}",
-                config=self._config,
-                session_id=self._session_id,
-                next_sequence=min(self._numbers, default=self._next_number),
-            ),
-        )
+        await self._session.open()
 
     def suspend(self) -> None:
         """Hold everything: the connection is lost, and may be back in a moment."""
-        self._room = None
-        self._tell("opening")
+        self._session.suspend()
         self._wake.set()
         # What was asked on the lost connection is not answered any more.
         self._completed.set()
@@ -130,7 +109,7 @@ class StsStream:
     def detach(self) -> None:
         """Give back, undubbed, all that is with STS: it is away."""
         self.suspend()
-        self._tell("away")
+        self._session.tell("away")
         for exchange in self._inflight.unanswered:
             exchange.fail(StsUnavailableError("STS went away"))
         self._breaker.reset()
@@ -148,7 +127,7 @@ class StsStream:
         ``sent`` is called at each sending, ``acked`` at each acknowledgement. Raises
         ``StsUnavailableError``, ``StsCircuitOpenError``, ``StsTimeoutError`` or ``StsFailedError``.
         """
-        self._numbers.add(fragment.number)
+        self._session.enter(fragment.number)
         try:
             async with asyncio.timeout(within_s):
                 async with self._turn:
@@ -161,8 +140,7 @@ class StsStream:
         finally:
             self._forget(fragment)
             self._breaker.withdrawn(fragment.fragment_id)
-            self._numbers.discard(fragment.number)
-            self._next_number = max(self._next_number, fragment.number + 1)
+            self._session.leave(fragment.number)
 
     async def applied(self, fragment_id: UUID) -> None:
         """Tell STS that its result is in the output."""
@@ -170,10 +148,10 @@ class StsStream:
 
     async def close(self) -> None:
         """End the stream with STS and see its last word, for ``COMPLETE_TIMEOUT_S`` at most."""
-        self._closing = True
+        self._session.end()
         self._completed.clear()
         try:
-            if self._room is not None and await self._wire.emit(
+            if self._session.room is not None and await self._wire.emit(
                 "stream:end", StreamControl(stream_id=self.stream_id)
             ):
                 async with asyncio.timeout(COMPLETE_TIMEOUT_S):
@@ -181,7 +159,7 @@ class StsStream:
         except TimeoutError:
             _log.warning("sts_stream_not_completed", stream_id=self.stream_id)
         finally:
-            self._tell("closed")
+            self._session.tell("closed")
             self._wire.forget_stream(self.stream_id)
 
     def owns(self, event: WireModel) -> bool:
@@ -242,11 +220,9 @@ class StsStream:
         ready_at: float | None = None
         while True:
             self._refuse_hopeless(fragment)
-            now = time.monotonic()
-            if self._room is None and now >= self._init_at + READY_TIMEOUT_S:
-                await self.attach()
-            hold_s = math.inf
-            if self._room is not None and len(self._inflight) < self._room:
+            await self._session.open_if_unanswered()
+            now, hold_s, room = time.monotonic(), math.inf, self._session.room
+            if room is not None and len(self._inflight) < room:
                 ready_at = now if ready_at is None else ready_at
                 hold_s = self._pace.hold_s(now=now, ready_at=ready_at)
                 if hold_s == 0:
@@ -261,8 +237,8 @@ class StsStream:
     def _refuse_hopeless(self, fragment: Fragment) -> None:
         if self._wire.away:
             raise StsUnavailableError("STS is not connected")
-        if self._refusal is not None:
-            raise StsFailedError(self._refusal.code, self._refusal.message, retryable=False)
+        if (refusal := self._session.refusal) is not None:
+            raise StsFailedError(refusal.code, refusal.message, retryable=False)
         if not self._breaker.admits(fragment.fragment_id):
             raise StsCircuitOpenError("STS was too slow for too many fragments in a row")
 
@@ -281,8 +257,7 @@ class StsStream:
             self._wake.set()
 
     async def _begin_session(self, ready: StreamReady) -> None:
-        self._session_id = self.report.session_id = ready.session_id
-        self._refusal = None
+        self._session.take_ready(ready)
         self._pace.clear()
         self.report.backpressure = "none"
         owed = self._inflight.unanswered
@@ -298,12 +273,10 @@ class StsStream:
         )
         if ready.resumed:
             self._metrics.sts_sessions_resumed.inc()
-            self.report.resumed += 1
         # Before anything new may go, and lowest number first: order holds over the break too.
         for exchange in owed:
             await self._send(exchange)
-        self._room = ready.max_inflight
-        self._tell("ready")
+        self._session.admit(ready.max_inflight)
 
     def _take_backpressure(self, event: Backpressure) -> None:
         self._pace.take(event, now=time.monotonic())
@@ -332,31 +305,14 @@ class StsStream:
             return
         exchange = self._inflight.of(fragment_id_of(error))
         if error.code is ErrorCode.STREAM_NOT_FOUND:
-            await self._open_anew()
+            await self._session.open_anew()
         elif exchange is not None:
             exchange.fail(StsFailedError(error.code, error.message, retryable=error.retryable))
-        elif error.fragment_id is None and (self._room is None or error.severity is Severity.FATAL):
-            # The answer to stream:init, or the session's end: asked again later where that may
-            # help, else final.
-            self._room = None
-            self._refusal = None if error.retryable else error
-            self._tell("opening" if error.retryable else "refused")
-
-    async def _open_anew(self) -> None:
-        """Open the stream once more: STS has forgotten it."""
-        if self._room is None:
-            # It is being opened already.
-            return
-        self._session_id = None
-        self._room = None
-        init_at = self._init_at
-        # An STS that forgets it each time is not asked without a pause.
-        await asyncio.sleep(max(0.0, init_at + RETRY_S - time.monotonic()))
-        if self._init_at == init_at:
-            await self.attach()
-
-    def _tell(self, state: StsState) -> None:
-        self.report.state = state
+        elif error.fragment_id is None and (
+            self._session.room is None or error.severity is Severity.FATAL
+        ):
+            # The answer to stream:init, or the session's end.
+            self._session.take_error(error)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
