@@ -5,7 +5,7 @@ import sys
 
 from sts_service.app import serve
 from sts_service.library_environment import prepare_environment
-from sts_service.logs import configure_logging
+from sts_service.logs import configure_logging, written_aside
 from sts_service.settings import SettingsError, read_settings
 
 
@@ -18,7 +18,8 @@ def main() -> int:
         return 2
     configure_logging(settings.log_level)
     prepare_environment()
-    return asyncio.run(serve(settings))
+    with written_aside():
+        return asyncio.run(serve(settings))
 
 
 if __name__ == "__main__":
