@@ -7,7 +7,7 @@ interleaved, in base64.
 from __future__ import annotations
 
 import base64
-import re
+import string
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -19,7 +19,7 @@ BYTES_PER_SAMPLE = 2
 MAX_ID_CHARACTERS = 200
 MAX_MESSAGE_CHARACTERS = 500
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_BASE64 = (string.ascii_letters + string.digits + "+/").encode()
 
 StreamId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Milliseconds = Annotated[int, Field(ge=0)]
@@ -65,7 +65,7 @@ class AudioPayload(WireModel):
     def _bytes_match(self) -> Self:
         data = self.data_base64
         # Megabytes pass here: the size follows from the length, decoding is left to who wants it.
-        if len(data) % 4 or not _BASE64.fullmatch(data):
+        if not _is_base64(data):
             raise ValueError("data_base64 is not base64")
         size = len(data) // 4 * 3 - data[-2:].count("=")
         frame_bytes = BYTES_PER_SAMPLE * self.channels
@@ -75,6 +75,15 @@ class AudioPayload(WireModel):
         if abs(actual_ms - self.duration_ms) > 1:
             raise ValueError(f"duration_ms is {self.duration_ms}, the bytes last {actual_ms:.1f}")
         return self
+
+
+def _is_base64(data: str) -> bool:
+    """A regular expression takes twice as long, for megabytes in the receiver's event loop."""
+    if len(data) % 4 or not data.isascii():
+        return False
+    raw = data.encode("ascii")
+    padding = raw.translate(None, _BASE64)
+    return padding in {b"", b"=", b"=="} and raw.endswith(padding)
 
 
 class DubbedAudio(AudioPayload):

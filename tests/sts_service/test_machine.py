@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -82,7 +83,7 @@ class HandWorkers:
         taken()
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.hands.append((job, outcome))
-        self.numbers.append(number_of(job.pcm))
+        self.numbers.append(number_of(job.decoded().pcm))
         try:
             return await outcome
         finally:
@@ -91,8 +92,8 @@ class HandWorkers:
     def finish(self, which: int) -> None:
         job, outcome = self.hands[which % len(self.hands)]
         self.hands.remove((job, outcome))
-        number = str(number_of(job.pcm))
-        outcome.set_result(Outcome(number, number, job.pcm))
+        number = str(number_of(job.decoded().pcm))
+        outcome.set_result(Outcome(number, number, job.decoded().pcm))
 
     async def stop(self) -> None:
         for _, outcome in self.hands:
@@ -327,7 +328,7 @@ class Conversation(RuleBasedStateMachine):
         await self.probe.client.disconnect()
 
 
-TestConversation = Conversation.TestCase
+TestConversation = pytest.mark.timeout(300)(Conversation.TestCase)
 TestConversation.settings = hypothesis_settings(
     max_examples=15,
     stateful_step_count=25,

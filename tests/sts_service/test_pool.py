@@ -1,13 +1,16 @@
 """Real worker processes, with fast engines."""
 
 import asyncio
+import base64
 import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pebble.pool.process
 import pytest
 import pytest_asyncio
 
@@ -39,7 +42,7 @@ async def dub(
     pool: WorkerPool,
     peak: float,
     *,
-    timeout_s: float = 10,
+    timeout_s: float = LOAD_TIMEOUT_S,
     delay_s: float = 0.0,
     stages_s: dict[Stage, float] | None = None,
 ) -> Outcome:
@@ -64,6 +67,18 @@ async def until_usable(pool: WorkerPool) -> None:
 async def test_work_is_done_in_another_process(pool: WorkerPool) -> None:
     outcomes = await asyncio.gather(*(dub(pool, peak) for peak in (0.1, 0.2, 0.3)))
     assert [outcome.transcript for outcome in outcomes] == ["one", "two", "three"]
+
+
+async def test_sound_comes_and_goes_as_the_wire_has_it(pool: WorkerPool) -> None:
+    pcm = level(0.2, 0.1)
+    job = FragmentJob(base64.b64encode(pcm), RATE_HZ, 1, "en", "es", in_base64=True)
+    outcome = await pool.process(
+        job, share="s", limits=TimeLimits(LOAD_TIMEOUT_S), taken=lambda: None
+    )
+    assert outcome.transcript == "two"
+    assert outcome.dubbed_pcm is None
+    assert outcome.dubbed_audio is not None
+    assert len(outcome.dubbed_audio.pcm()) == len(pcm)
 
 
 async def test_workers_leave_the_processor_to_who_answers(pool: WorkerPool) -> None:
@@ -172,6 +187,54 @@ async def test_engines_that_cannot_be_loaded_again_are_told_of_until_they_can(
     model.touch()
     await until_usable(pool)
     assert (await dub(pool, 0.1)).transcript == "one"
+    await pool.stop()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param("channels", id="no pipe"),
+        pytest.param("launch_process", id="no process"),
+        pytest.param("launch_thread", id="no thread"),
+    ],
+)
+async def test_a_worker_that_cannot_be_started_is_tried_again(
+    refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sts_service.pool.RELOAD_DELAY_S", 0.05)
+    counted: list[None] = []
+    pool = WorkerPool(
+        FAKES,
+        size=1,
+        load_timeout_s=LOAD_TIMEOUT_S,
+        start_failed=lambda: counted.append(None),
+    )
+    await pool.start()
+    starting = getattr(pebble.pool.process, refused)
+    attempts: list[None] = []
+
+    def refuse_twice(*said: Any) -> Any:
+        attempts.append(None)
+        if len(attempts) > 2:
+            return starting(*said)
+        error = RuntimeError if refused == "launch_thread" else OSError
+        raise error("no more of them are to be had")
+
+    monkeypatch.setattr(pebble.pool.process, refused, refuse_twice)
+    # As it is when its process died idle, and Pebble gave it up.
+    pool._slots[0]._pool.stop()  # type: ignore[no-untyped-call]
+    outcomes = [await dub(pool, 0.1)]
+    async with asyncio.timeout(LOAD_TIMEOUT_S):
+        while outcomes[-1].transcript is None:
+            await asyncio.sleep(0.02)
+            outcomes.append(await dub(pool, 0.1))
+    assert outcomes[-1].transcript == "one"
+    assert len(attempts) > 2
+    for outcome in outcomes[:-1]:
+        assert outcome.failure is not None
+        assert outcome.failure.retryable
+        assert "no more of them are to be had" in outcome.failure.message
+    assert counted
     await pool.stop()
 
 

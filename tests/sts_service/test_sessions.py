@@ -131,6 +131,24 @@ class TestResuming:
         (result,) = await again.expect(FragmentProcessed)
         assert result.sequence_number == 1
 
+    async def test_what_ends_before_it_is_asked_for_comes_once(
+        self, opened: Probe, reconnected: Broken, workers: FakeWorkers
+    ) -> None:
+        workers.gate.clear()
+        sent = fragment(0, level(0.1))
+        await opened.say("fragment:data", sent)
+        await opened.expect(FragmentAck, 2)
+        session = await session_of(opened)
+        again = await reconnected(opened)
+        await resume(again, session)
+        workers.gate.set()
+        await until(lambda: workers.processed == 1)
+        await again.say("fragment:data", sent)
+        await again.expect(FragmentProcessed)
+        await again.say("stream:end", StreamControl(stream_id="s"))
+        await again.expect(StreamComplete)
+        assert len(again.of(FragmentProcessed)) == 1
+
     async def test_something_new_says_that_the_rest_is_there(
         self, opened: Probe, reconnected: Broken
     ) -> None:

@@ -1,7 +1,12 @@
 """Whether a stream takes a fragment, and what is said where it does not."""
 
+import time
+
 from services.contracts import ErrorCode, FragmentData, Severity
+from sts_service.budget import Share
 from sts_service.errors import Refused
+from sts_service.fragments import Fragment
+from sts_service.ordering import OutOfSequence, Sequencer
 from sts_service.stream_options import StreamOptions
 
 
@@ -26,6 +31,40 @@ def check(
     capacity = options.thresholds.capacity
     if waiting >= capacity:
         raise refusal(ErrorCode.QUEUE_FULL, f"{capacity} fragments are waiting already", data)
+
+
+class Admission:
+    """Takes new fragments into a stream's order, and into its share of the memory."""
+
+    def __init__(
+        self, options: StreamOptions, sequencer: Sequencer[Fragment], share: Share
+    ) -> None:
+        self._options = options
+        self._sequencer = sequencer
+        self._share = share
+
+    def take(
+        self, data: FragmentData, *, ending: bool, paused: bool, waiting: int
+    ) -> tuple[Fragment, range]:
+        """Return the fragment and the numbers that it skipped, or raise ``Refused``."""
+        check(data, self._options, ending=ending, paused=paused, waiting=waiting)
+        # As it came, and its answer, which is as long.
+        held_bytes = 2 * len(data.audio.data_base64)
+        if not self._share.take(held_bytes):
+            message = (
+                f"the stream holds {self._share.held_bytes} bytes of sound already, and may hold "
+                f"{self._share.left_bytes} more; remedy: acknowledge results as received"
+            )
+            raise refusal(ErrorCode.QUEUE_FULL, message, data)
+        try:
+            skipped = self._sequencer.admit(data.sequence_number, now=time.monotonic())
+        except OutOfSequence as error:
+            self._share.give_back(held_bytes)
+            raise refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
+        fragment = Fragment(
+            data.fragment_id, data.sequence_number, data.audio.duration_ms, held_bytes
+        )
+        return fragment, skipped
 
 
 def refusal(code: ErrorCode, message: str, data: FragmentData) -> Refused:

@@ -42,11 +42,13 @@ PING_TIMEOUT_S = 5
 class Service:
     """One running sts-service."""
 
-    def __init__(self, settings: Settings, workers: Workers) -> None:
+    def __init__(
+        self, settings: Settings, workers: Workers, metrics: Metrics | None = None
+    ) -> None:
         self._settings = settings
         self._workers = workers
         self._engines: asyncio.Future[EngineInfo] = asyncio.get_running_loop().create_future()
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         logger = transport_logger(self.metrics)
         self._server = AsyncServer(
             async_mode="aiohttp",
@@ -223,13 +225,15 @@ async def serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    metrics = Metrics()
     workers = WorkerPool(
         settings.selection,
         size=settings.sts_workers,
         load_timeout_s=settings.load_timeout,
         log_level=settings.log_level,
+        start_failed=metrics.worker_starts_failed.inc,
     )
-    service = Service(settings, workers)
+    service = Service(settings, workers, metrics)
     loading: asyncio.Task[None] | None = None
     waiting = asyncio.create_task(stopping.wait())
     status = 0

@@ -18,6 +18,8 @@ _log = structlog.get_logger()
 BACKLOG_EVENTS = 2048
 BACKLOG_BYTES = 32 * 1024 * 1024
 """How far a client may fall behind in reading before its connection is cut off."""
+BACKLOG_BYTES_IN_ALL = 256 * 1024 * 1024
+"""How far all clients together; beyond it, whoever is furthest behind is cut off."""
 
 
 class Emitter:
@@ -102,7 +104,12 @@ class Emitter:
         try:
             outbox.put(event, wire, size_bytes(wire))
         except Overflow:
-            self._metrics.slow_clients.inc()
-            _log.warning("client_too_slow", connection=sid)
-            self.leave(sid)
-            self._cut(sid)
+            self._too_slow(sid)
+        while sum(outbox.held_bytes for outbox in self._outboxes.values()) > BACKLOG_BYTES_IN_ALL:
+            self._too_slow(max(self._outboxes, key=lambda each: self._outboxes[each].held_bytes))
+
+    def _too_slow(self, sid: str) -> None:
+        self._metrics.slow_clients.inc()
+        _log.warning("client_too_slow", connection=sid)
+        self.leave(sid)
+        self._cut(sid)

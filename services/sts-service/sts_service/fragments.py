@@ -9,7 +9,6 @@ from uuid import UUID
 
 from services.contracts import (
     MAX_MESSAGE_CHARACTERS,
-    DubbedAudio,
     FragmentAck,
     FragmentError,
     FragmentProcessed,
@@ -62,9 +61,9 @@ class ReplayCache:
         self._forgotten = forgotten
 
     @property
-    def unreceived(self) -> list[UUID]:
-        """The answered fragments of which the client did not say that it has the answer."""
-        return list(self._unreceived)
+    def owed(self) -> set[UUID]:
+        """The fragments, in work or answered, whose answer the client did not say that it has."""
+        return self._fragments.keys() - set(self._received)
 
     def find(self, fragment_id: UUID) -> Fragment | None:
         """Return the fragment with this id; a number alone says nothing of what it holds."""
@@ -135,11 +134,7 @@ def result_of(
 
     ``processing_time_ms`` counts from when a worker took the fragment.
     """
-    dubbed = None
-    if outcome.dubbed_pcm is not None:
-        dubbed = DubbedAudio.from_pcm(
-            outcome.dubbed_pcm, sample_rate_hz=config.sample_rate_hz, channels=config.channels
-        )
+    outcome = outcome.for_the_wire(sample_rate_hz=config.sample_rate_hz, channels=config.channels)
     error = None
     if outcome.failure is not None:
         failure = outcome.failure
@@ -155,7 +150,7 @@ def result_of(
         stream_id=stream_id,
         sequence_number=fragment.sequence_number,
         status=_status(outcome),
-        dubbed_audio=dubbed,
+        dubbed_audio=outcome.dubbed_audio,
         transcript=outcome.transcript,
         translated_text=outcome.translated_text,
         processing_time_ms=round((time.monotonic() - started_at) * 1000),

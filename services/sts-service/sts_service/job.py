@@ -1,15 +1,17 @@
 """What travels between the service and its worker processes."""
 
-from dataclasses import dataclass, field
+import base64
+from dataclasses import dataclass, field, replace
 
-from services.contracts import ErrorCode, Stage
+from services.contracts import DubbedAudio, ErrorCode, Stage
 
 
 @dataclass(frozen=True)
 class FragmentJob:
     """One fragment to dub: interleaved s16le bytes and the languages.
 
-    ``debug_delay_s`` is how much longer the recogniser is to take (``DEBUG_DELAY_S``).
+    ``debug_delay_s`` is how much longer the recogniser is to take (``DEBUG_DELAY_S``). With
+    ``in_base64`` the bytes are still as they came over the wire: whoever has the time decodes them.
     """
 
     pcm: bytes = field(repr=False)
@@ -18,6 +20,13 @@ class FragmentJob:
     source_language: str
     target_language: str
     debug_delay_s: float = 0.0
+    in_base64: bool = False
+
+    def decoded(self) -> "FragmentJob":
+        """Return the job with its sound as samples' bytes."""
+        if not self.in_base64:
+            return self
+        return replace(self, pcm=base64.b64decode(self.pcm), in_base64=False)
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Outcome:
     """What became of a fragment.
 
     A stage that did not finish leaves ``None``; ``failure`` says why. ``dubbed_pcm`` has the
-    job's own format and exactly its length.
+    job's own format and exactly its length; ``dubbed_audio`` is the same as the wire has it.
     """
 
     transcript: str | None = None
@@ -61,6 +70,16 @@ class Outcome:
     dubbed_pcm: bytes | None = field(default=None, repr=False)
     stage_ms: dict[Stage, int] = field(default_factory=dict)
     failure: Failure | None = None
+    dubbed_audio: DubbedAudio | None = field(default=None, repr=False)
+
+    def for_the_wire(self, *, sample_rate_hz: int, channels: int) -> "Outcome":
+        """Return it with its dub as ``dubbed_audio``; ``ValueError`` where that is no PCM."""
+        if self.dubbed_pcm is None:
+            return self
+        audio = DubbedAudio.from_pcm(
+            self.dubbed_pcm, sample_rate_hz=sample_rate_hz, channels=channels
+        )
+        return replace(self, dubbed_pcm=None, dubbed_audio=audio)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,11 @@ class Metrics:
         self.held_bytes = Gauge(
             "sts_held_bytes", "Sound held for all streams together", registry=self.registry
         )
+        self.worker_starts_failed = Counter(
+            "sts_worker_starts_failed",
+            "Times that a worker could not be replaced, or its engines not loaded again",
+            registry=self.registry,
+        )
         self.slow_clients = Counter(
             "sts_clients_slow",
             "Clients cut off because they did not read",

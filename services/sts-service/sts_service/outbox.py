@@ -40,18 +40,18 @@ class Outbox:
         self._max_bytes = max_bytes
         self._failed = failed
         self._events: asyncio.Queue[tuple[str, Any, int]] = asyncio.Queue(max_events)
-        self._bytes = 0
+        self.held_bytes = 0
         self.task = asyncio.create_task(self._pump())
 
     def put(self, event: str, payload: Any, held_bytes: int) -> None:
         """Add an event, or raise ``Overflow``."""
-        if self._bytes and self._bytes + held_bytes > self._max_bytes:
+        if self.held_bytes and self.held_bytes + held_bytes > self._max_bytes:
             raise Overflow
         try:
             self._events.put_nowait((event, payload, held_bytes))
         except asyncio.QueueFull:
             raise Overflow from None
-        self._bytes += held_bytes
+        self.held_bytes += held_bytes
 
     async def flushed(self) -> None:
         """Wait until the transport has taken everything."""
@@ -71,7 +71,7 @@ class Outbox:
                 # Nothing is added to the transport's queue until that is empty.
                 await transport.queue.join()
                 await self._server.emit(event, payload, to=self._sid, namespace=self._namespace)
-                self._bytes -= held_bytes
+                self.held_bytes -= held_bytes
                 self._events.task_done()
         except Exception:  # noqa: BLE001 - a task's edge: one connection ends, not the service
             _log.exception("outbox_failed", connection=self._sid)

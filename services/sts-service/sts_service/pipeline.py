@@ -47,7 +47,7 @@ def advance(engines: Engines, job: FragmentJob, progress: Progress) -> Progress:
     try:
         match stage:
             case Stage.ASR:
-                return _hear(engines, job)
+                return _hear(engines, job.decoded())
             case Stage.TRANSLATION:
                 return _translate(engines, job, progress)
             case Stage.TTS:

@@ -32,6 +32,10 @@ _SHORTEST_S = 0.001
 Taken = Callable[[], None]
 
 
+def _nobody() -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True)
 class WorkersState:
     """How many workers there are, and why some of them have no engines."""
@@ -71,16 +75,23 @@ class WorkerPool:
     """A fixed number of processes, each in a slot that replaces it when it dies or hangs.
 
     A slot gets work only while its process has its engines; one that lost them loads again in
-    the background, for as long as it takes.
+    the background, for as long as it takes. ``start_failed`` is called each time that it cannot.
     """
 
     def __init__(
-        self, selection: Selection, *, size: int, load_timeout_s: float, log_level: str = "INFO"
+        self,
+        selection: Selection,
+        *,
+        size: int,
+        load_timeout_s: float,
+        log_level: str = "INFO",
+        start_failed: Callable[[], None] = _nobody,
     ) -> None:
         self._slots = [_Slot(selection, load_timeout_s, log_level) for _ in range(size)]
         self._turns: Turns[_Slot] = Turns()
         self._running: set[asyncio.Task[Outcome]] = set()
         self._recoveries: set[asyncio.Task[None]] = set()
+        self._start_failed = start_failed
         self._stopping = False
 
     @property
@@ -149,6 +160,7 @@ class WorkerPool:
                 await slot.reload()
                 break
             except EngineLoadError as error:
+                self._start_failed()
                 _log.error("worker_down", error=str(error), retry_after_s=delay_s)
                 if not self.state.usable:
                     self._turns.refuse(self._no_worker())
@@ -186,6 +198,7 @@ class _Slot:
     async def load(self) -> EngineInfo:
         """Load, or say what is loaded; ``EngineLoadError`` where it is not what it was at first."""
         try:
+            await asyncio.to_thread(_start, self._pool)
             future = self._pool.schedule(worker.report)
             description = await asyncio.wait_for(asyncio.wrap_future(future), self._load_timeout_s)
         except TimeoutError as error:
@@ -195,7 +208,10 @@ class _Slot:
             )
             raise EngineLoadError(message) from error
         except (ProcessExpired, BrokenProcessPool, RuntimeError) as error:
-            raise EngineLoadError(f"a worker died while loading: {error}") from error
+            cause = error.__cause__ or error
+            raise EngineLoadError(f"a worker died while loading: {cause}") from error
+        except OSError as error:
+            raise EngineLoadError(f"a worker cannot be started: {error}") from error
         self._info = self._info or description
         _same(self._info, description)
         self.sound, self.down = True, None
@@ -211,8 +227,13 @@ class _Slot:
                 self._stuck = False
             await self.load()
         except EngineLoadError as error:
-            self.sound, self._stuck, self.down = False, True, str(error)
+            self._lost(str(error))
             raise
+        except (OSError, RuntimeError) as error:
+            # No process, no pipe or no thread is to be had: the slot must not be lost with it.
+            message = f"a worker cannot be started: {error}"
+            self._lost(message)
+            raise EngineLoadError(message) from error
 
     async def run(self, job: FragmentJob, limits: TimeLimits) -> Outcome:
         """Run the stages, each within its own limit and all within the fragment's.
@@ -228,7 +249,7 @@ class _Slot:
             while progress.stage is not None:
                 left_s = over_at - time.monotonic()
                 progress = await self._step(job, progress, min(left_s, limits.of(progress.stage)))
-                job = replace(job, pcm=b"")
+                job = replace(job, pcm=b"", in_base64=False)
         except TimeoutError:
             in_all = time.monotonic() >= over_at
             failure = Failure(
@@ -236,7 +257,7 @@ class _Slot:
             )
         except EngineLoadError as error:
             failure = Failure(ErrorCode.MODEL_ERROR, str(error))
-        except (ProcessExpired, BrokenProcessPool, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:
             _log.warning("worker_died", error=str(error))
             failure = Failure(ErrorCode.MODEL_ERROR, f"the worker died: {error}")
         else:
@@ -257,9 +278,18 @@ class _Slot:
             self._stuck = future.cancelled()
             raise
 
+    def _lost(self, why: str) -> None:
+        self.sound, self._stuck, self.down = False, True, why
+
     async def stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it unannotated
         await asyncio.to_thread(self._pool.join)
+
+
+def _start(pool: ProcessPool) -> None:
+    """Start the process of a pool that has none yet, which takes too long for an event loop."""
+    if not pool.active:
+        raise BrokenProcessPool("its process ended")
 
 
 def _same(first: EngineInfo, other: EngineInfo) -> None:

@@ -14,16 +14,17 @@ from services.contracts import (
     FragmentProcessed,
     WireModel,
 )
-from sts_service.admission import check, gap_warning, refusal
-from sts_service.budget import Budget
+from sts_service.admission import Admission, gap_warning
+from sts_service.alarm import Alarm
+from sts_service.budget import Share
 from sts_service.delivery import Delivery
 from sts_service.engines.registry import EngineInfo
 from sts_service.errors import Refused
 from sts_service.fragments import Fragment, ReplayCache, acknowledgement, result_of
-from sts_service.job import Failure, FragmentJob, Outcome
+from sts_service.job import Failure, Outcome
 from sts_service.lane import Lane
 from sts_service.metrics import Metrics
-from sts_service.ordering import OutOfSequence, Sequencer
+from sts_service.ordering import Sequencer
 from sts_service.pool import Workers
 from sts_service.pressure import Pressure
 from sts_service.records import record
@@ -59,7 +60,7 @@ class Stream:
         workers: Workers,
         engines: EngineInfo,
         metrics: Metrics,
-        budget: Budget,
+        share: Share,
     ) -> None:
         self.options = options
         self.connection: str | None = connection
@@ -69,7 +70,6 @@ class Stream:
         self._client = client
         self._engines = engines
         self._metrics = metrics
-        self._budget = budget
         self._log = _log.bind(stream_id=options.stream_id)
         capacity = options.thresholds.capacity
         self._lane = Lane(
@@ -85,12 +85,13 @@ class Stream:
         self._sequencer: Sequencer[Fragment] = Sequencer(
             options.next_sequence, patience_s=options.gap_timeout_s
         )
+        self._admission = Admission(options, self._sequencer, share)
         self._delivery = Delivery(patience_s=options.gap_timeout_s)
         self._replay = ReplayCache(
             # As many as may have been taken in while nobody heard the answers.
             unreceived_kept=capacity + options.max_inflight,
             received_kept=2 * options.max_inflight,
-            forgotten=lambda fragment: budget.give_back(fragment.held_bytes),
+            forgotten=lambda fragment: share.give_back(fragment.held_bytes),
         )
         self._statistics = Statistics()
         self._pressure = Pressure(options.stream_id, options.thresholds)
@@ -99,7 +100,7 @@ class Stream:
         self._ending = False
         self._complete_asked = False
         self._closed = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._deliver)
         self.idle = asyncio.Event()
         self.idle.set()
 
@@ -126,7 +127,7 @@ class Stream:
         """Take the stream up on another connection, or on the same one anew."""
         self.connection = connection
         self.touch()
-        self._delivery.attach(self._replay.unreceived, now=time.monotonic())
+        self._delivery.attach(self._replay.owed, now=time.monotonic())
         # Asked for on a connection that broke: the client asks again, after what it has not got.
         self._complete_asked = False
         self._pressure.forget()
@@ -184,8 +185,7 @@ class Stream:
         Returns the tasks that are ending, for somebody to wait for.
         """
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
         self._metrics.dropped.inc(self._unanswered)
         self._unanswered = 0
         self._replay.clear()
@@ -198,40 +198,15 @@ class Stream:
             self._client.send(self.connection, event, payload, stream_id=stream_id)
 
     def _admitted(self, data: FragmentData) -> Fragment:
-        check(
-            data,
-            self.options,
-            ending=self._ending,
-            paused=self._paused,
-            waiting=self._lane.waiting,
+        fragment, skipped = self._admission.take(
+            data, ending=self._ending, paused=self._paused, waiting=self._lane.waiting
         )
-        held_bytes = 2 * len(data.audio.data_base64)
-        if not self._budget.take(held_bytes):
-            message = f"the service holds {self._budget.limit_bytes} bytes of sound already"
-            raise refusal(ErrorCode.QUEUE_FULL, message, data)
-        try:
-            skipped = self._sequencer.admit(data.sequence_number, now=time.monotonic())
-        except OutOfSequence as error:
-            self._budget.give_back(held_bytes)
-            raise refusal(ErrorCode.INVALID_SEQUENCE, str(error), data) from error
         if skipped:
             self._metrics.gaps.inc()
             if self.connection is not None:
                 self._client.refuse(self.connection, gap_warning(skipped, self.options))
-        fragment = Fragment(
-            data.fragment_id, data.sequence_number, data.audio.duration_ms, held_bytes
-        )
         self._replay.add(fragment)
-        config = self.options.config
-        job = FragmentJob(
-            pcm=data.audio.pcm(),
-            sample_rate_hz=config.sample_rate_hz,
-            channels=config.channels,
-            source_language=config.source_language,
-            target_language=config.target_language,
-            debug_delay_s=self.options.debug_delay_s(data.sequence_number),
-        )
-        self._lane.put(fragment, job)
+        self._lane.put(fragment, self.options.job(data))
         self._unanswered += 1
         self.idle.clear()
         self._metrics.received.inc()
@@ -294,16 +269,7 @@ class Stream:
             self.idle.set()
             if self._complete_asked and not self.completed and self.connection is not None:
                 self._complete()
-        self._wake_at(self._sequencer.patient_until, self._delivery.patient_until)
-
-    def _wake_at(self, *times: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        pending = [at for at in times if at is not None]
-        if pending:
-            delay_s = max(0.0, min(pending) - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._deliver)
+        self._alarm.set(self._sequencer.patient_until, self._delivery.patient_until)
 
     def _answer(self, fragment: Fragment) -> None:
         result = fragment.result

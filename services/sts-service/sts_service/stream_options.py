@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from services.contracts import StreamConfig
-from sts_service.job import TimeLimits
+from services.contracts import FragmentData, StreamConfig
+from sts_service.job import FragmentJob, TimeLimits
 from sts_service.pressure import Thresholds
 
 
@@ -21,6 +21,18 @@ class StreamOptions:
     thresholds: Thresholds = field(default_factory=Thresholds)
     log_transcripts: bool = False
     debug_delays_s: tuple[float, ...] = ()
+
+    def job(self, data: FragmentData) -> FragmentJob:
+        """Return the work on a fragment, whose sound is left as it came: decoding takes time."""
+        return FragmentJob(
+            pcm=data.audio.data_base64.encode("ascii"),
+            sample_rate_hz=self.config.sample_rate_hz,
+            channels=self.config.channels,
+            source_language=self.config.source_language,
+            target_language=self.config.target_language,
+            debug_delay_s=self.debug_delay_s(data.sequence_number),
+            in_base64=True,
+        )
 
     def debug_delay_s(self, sequence: int) -> float:
         """How much longer this fragment is to take: the delays take turns."""

@@ -1,7 +1,6 @@
 """What became of a stream's fragments, as ``stream:complete`` tells it."""
 
 from array import array
-from statistics import fmean
 
 from services.contracts import FragmentProcessed, StreamComplete, StreamStatistics
 
@@ -12,17 +11,19 @@ class Statistics:
     def __init__(self) -> None:
         self._counts = {"success": 0, "partial": 0, "failed": 0}
         self._times_ms = array("Q")
+        self._total_ms = 0
         self._duration_ms = 0
 
     @property
     def average_ms(self) -> float | None:
         """Mean processing time so far; ``None`` before the first result."""
-        return fmean(self._times_ms) if self._times_ms else None
+        return self._total_ms / len(self._times_ms) if self._times_ms else None
 
     def add(self, result: FragmentProcessed, *, duration_ms: int) -> None:
         """Count one result and the length of the audio it answers."""
         self._counts[result.status] += 1
         self._times_ms.append(result.processing_time_ms)
+        self._total_ms += result.processing_time_ms
         self._duration_ms += duration_ms
 
     def complete(self, stream_id: str) -> StreamComplete:

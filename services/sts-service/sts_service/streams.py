@@ -31,7 +31,7 @@ class Streams:
         self._workers = workers
         self._emitter = emitter
         self._metrics = metrics
-        self._budget = Budget(settings.max_held_mb * 1024 * 1024)
+        self._budget = Budget(settings.max_held_mb * 1024 * 1024, places=settings.max_streams)
         metrics.held_bytes.set_function(lambda: self._budget.held_bytes)
         self._streams: dict[str, Stream] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -88,7 +88,7 @@ class Streams:
             workers=self._workers,
             engines=engines,
             metrics=self._metrics,
-            budget=self._budget,
+            share=self._budget.share(),
         )
         self._streams[init.stream_id] = stream
         self._count()

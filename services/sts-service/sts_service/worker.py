@@ -2,6 +2,7 @@
 
 import atexit
 import os
+from dataclasses import replace
 
 import structlog
 
@@ -52,7 +53,16 @@ def report() -> EngineInfo:
 
 
 def run(job: FragmentJob, progress: Progress) -> Progress:
-    """Run one stage; raises nothing but ``EngineLoadError``, where there are no engines."""
+    """Run one stage; ``EngineLoadError`` where there are no engines.
+
+    Sound comes and goes as the wire has it: what codes it here is no work of the event loop's.
+    """
     if _Loaded.engines is None:
         raise EngineLoadError(_Loaded.error)
-    return advance(_Loaded.engines, job, progress)
+    progress = advance(_Loaded.engines, job, progress)
+    if progress.stage is not None:
+        return progress
+    outcome = progress.outcome.for_the_wire(
+        sample_rate_hz=job.sample_rate_hz, channels=job.channels
+    )
+    return replace(progress, outcome=outcome)
