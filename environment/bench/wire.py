@@ -79,6 +79,7 @@ async def _acknowledged_in_ms(
     """Send them one after the other, without the harness's checks, which take their own time."""
     client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
     news: asyncio.Queue[str] = asyncio.Queue(_MOST_NEWS)
+    took_ms: list[float] = []
 
     async def ready(_: dict[str, Any]) -> None:
         news.put_nowait(stream_id)
@@ -91,33 +92,41 @@ async def _acknowledged_in_ms(
         news.put_nowait(f"{_FAILED}{said}")
 
     async def heard(wanted: str) -> None:
-        while (said := await news.get()) != wanted:
-            if said.startswith(_FAILED):
-                raise HarnessError(f"sts-service does not acknowledge: {said}")
+        # Each answer has this bound for itself: in sum many slow ones would pass for one missing.
+        try:
+            async with asyncio.timeout(session.settings.timeout(_WAIT_S)):
+                while (said := await news.get()) != wanted:
+                    if said.startswith(_FAILED):
+                        raise HarnessError(f"sts-service does not acknowledge: {said}")
+        except TimeoutError as error:
+            before = ", ".join(f"{ms:.0f}" for ms in took_ms)
+            raise HarnessError(
+                f"sts-service did not answer within {_WAIT_S:g} s; "
+                f"acknowledgements before it, in ms: {before or 'none'}"
+            ) from error
 
     client.on("stream:ready", ready)
     client.on("fragment:ack", acknowledged)
     client.on("error", failed)
     client.on("disconnect", failed)
-    key, took_ms = session.settings.sts_api_key, []
+    key = session.settings.sts_api_key
     try:
-        async with asyncio.timeout(session.settings.timeout(_WAIT_S)):
-            await client.connect(
-                session.stack().sts_url,
-                auth={"token": key} if key else None,
-                transports=["websocket"],
-                wait_timeout=_WAIT_S,
-            )
-            await client.emit("stream:init", _opening(stream_id))
-            await heard(stream_id)
-            for fragment in fragments:
-                begun = time.monotonic()
-                await client.emit("fragment:data", fragment)
-                await heard(fragment["fragment_id"])
-                took_ms.append((time.monotonic() - begun) * 1000)
-            # What still waits is of no interest: opened again, the stream begins anew.
-            await client.emit("stream:init", _opening(stream_id))
-            await heard(stream_id)
+        await client.connect(
+            session.stack().sts_url,
+            auth={"token": key} if key else None,
+            transports=["websocket"],
+            wait_timeout=_WAIT_S,
+        )
+        await client.emit("stream:init", _opening(stream_id))
+        await heard(stream_id)
+        for fragment in fragments:
+            begun = time.monotonic()
+            await client.emit("fragment:data", fragment)
+            await heard(fragment["fragment_id"])
+            took_ms.append((time.monotonic() - begun) * 1000)
+        # What still waits is of no interest: opened again, the stream begins anew.
+        await client.emit("stream:init", _opening(stream_id))
+        await heard(stream_id)
     finally:
         await client.shutdown()
     return took_ms
