@@ -178,7 +178,7 @@ def rtmp_output_matches(context: Context, tolerance_ms: int) -> None:
 def transcripts_and_translations_logged(context: Context) -> None:
     """Find every transcript and translation in the log; the words are the clip's, and Spanish."""
     run, sts = context.session.pipeline_run(), context.session.stack().sts_service
-    log = sts.logs(since=run.published_at)
+    log = run.service_log(sts.name)
     prove_transcripts_logged(run, log)
     prove_translations_logged(run, log)
     words = prove_words_of_the_clip(run)

@@ -99,7 +99,7 @@ def resolves_to_container(context: Context, name: str) -> None:
 
 @given("custom bridge network `{name}` created")
 def network_created(context: Context, name: str) -> None:
-    """Find this run's network of that name: a bridge, older than every container on it."""
+    """Find this run's network of that name: a bridge, made before any container was started."""
     stack = context.session.stack()
     prove_bridge(stack, {name, stack.network.name})
     prove_network_came_first(stack)

@@ -197,7 +197,7 @@ def segments_processed(context: Context, count: int) -> None:
 def transcripts_logged(context: Context) -> None:
     """Find every transcript logged, with the clip's words in it, its numbers translated."""
     run, sts = context.session.pipeline_run(), context.session.stack().sts_service
-    prove_transcripts_logged(run, sts.logs(since=run.published_at))
+    prove_transcripts_logged(run, run.service_log(sts.name))
     words = prove_words_of_the_clip(run)
     prove_same_numbers(run)
     context.session.log_event("words_compared", stream=run.stream_name, result=str(words))

@@ -169,13 +169,15 @@ def prove_bridge(stack: Topology, names: set[str]) -> None:
 
 
 def prove_network_came_first(stack: Topology) -> None:
-    """The network is older than every container on it (FR-006)."""
+    """The network was there before any container on it was started (FR-006)."""
     network = datetime.fromisoformat(stack.network.inspect()["Created"])
-    created = [datetime.fromisoformat(c.inspect()["Created"]) for c in stack.containers.values()]
+    started = [
+        datetime.fromisoformat(c.inspect()["State"]["StartedAt"]) for c in stack.containers.values()
+    ]
     expect(
-        network < min(created),
-        expected="the network made before the containers (FR-006)",
-        seen=(network.isoformat(), [time.isoformat() for time in created]),
+        network < min(started),
+        expected="the network made before the containers were started (FR-006)",
+        seen=(network.isoformat(), [time.isoformat() for time in started]),
         hint="environment/stack/production.py brings them up in order.",
     )
 

@@ -126,6 +126,13 @@ class PipelineRun:
         """
         return longest_standstill_s(self.output_bytes)
 
+    def service_log(self, container: str) -> str:
+        """What that container logged during the run, as it was kept when the run had ended.
+
+        The container itself may have been replaced since, and its log with it.
+        """
+        return (self.folder / f"{container}.log").read_text(encoding="utf-8")
+
     def metric_increase(self, name: str, **labels: str) -> float:
         """Return by how much a metric of media-service grew, over all samples with ``labels``."""
         wanted = set(labels.items())

@@ -77,11 +77,11 @@ class Network:
         }
 
 
-def described(number: str, created: str, labels: dict[str, str] | None) -> dict[str, Any]:
+def described(number: str, started: str, labels: dict[str, str] | None) -> dict[str, Any]:
     ports = {"3000/tcp": [{"HostPort": "1"}], "8080/tcp": None}
     return {
         "Id": number * 12,
-        "Created": created,
+        "State": {"StartedAt": started},
         "Config": {"Labels": labels},
         "NetworkSettings": {"Ports": ports},
     }
@@ -89,7 +89,7 @@ def described(number: str, created: str, labels: dict[str, str] | None) -> dict[
 
 def stack(
     *,
-    created: str = "2026-01-01T10:00:01Z",
+    started: str = "2026-01-01T10:00:01Z",
     labels: dict[str, str] | None = None,
     network_labels: dict[str, str] | None = None,
     same_id: bool = False,
@@ -101,7 +101,7 @@ def stack(
         "e2e-media-service",
         "172.18.0.3",
         ("e2e-media-service", "media-service"),
-        described("b" if same_id else "a", created, {}),
+        described("b" if same_id else "a", started, {}),
         answer="172.18.0.4      sts-service",
         connected=of_sts.pop("connected", True),
     )
@@ -109,7 +109,7 @@ def stack(
         "name": "sts-service",
         "address": "172.18.0.4",
         "aliases": ("sts-service",),
-        "described": described("b", created, labels),
+        "described": described("b", started, labels),
         "answer": TCP_OF_STS,
     }
     boxes = {"e2e-media-service": media, "sts-service": Box(**sts_facts | of_sts)}
@@ -201,7 +201,7 @@ FAULTY: dict[str, Callable[[], object]] = {
     "another reached": lambda: network_proofs.prove_reached(stack(), "172.18.0.9", sts(stack())),
     "another network": lambda: network_proofs.prove_bridge(stack(), {"other"}),
     "network came late": lambda: network_proofs.prove_network_came_first(
-        stack(created="2026-01-01T09:59:59Z")
+        stack(started="2026-01-01T09:59:59Z")
     ),
     "ping went elsewhere": lambda: ping("172.18.0.9", 1, 0.1),
     "ping slow": lambda: ping("172.18.0.4", 1, 5.1),
