@@ -301,7 +301,8 @@ def engine_history(nested: NestedRun) -> list[str]:
         return [
             f"{event['Type']} {event['Action']}"
             for event in history
-            if nested.run_id in json.dumps(event)
+            # The engine is asked in whole seconds: the run before, of that name, may end in one.
+            if event["timeNano"] >= nested.started_at * 1e9 and nested.run_id in json.dumps(event)
         ]
 
 

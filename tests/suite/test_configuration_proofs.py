@@ -244,9 +244,12 @@ def test_a_run_that_left_evidence_was_not_refused_at_once(
 
 
 def test_the_engine_s_history_is_searched_for_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, others = ({"Attributes": {"name": name}} for name in ("n-nested-1", "other"))
+    before, later = 100_000_000_000 - 1, 100_000_000_000
     events = [
-        {"Type": "network", "Action": "create", "Actor": {"Attributes": {"name": "n-nested-1"}}},
-        {"Type": "container", "Action": "start", "Actor": {"Attributes": {"name": "other"}}},
+        {"Type": "network", "Action": "destroy", "Actor": ours, "timeNano": before},
+        {"Type": "network", "Action": "create", "Actor": ours, "timeNano": later},
+        {"Type": "container", "Action": "start", "Actor": others, "timeNano": later},
     ]
     asked: dict[str, Any] = {}
 
