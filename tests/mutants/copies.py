@@ -16,6 +16,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from environment.provision.images import LABEL
+from environment.provision.locks import SETUP_FOLDER
 from environment.stack.reaper import sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,8 @@ _BUILT = re.compile(r"^(?:\.\.\.|done|failed)\s+build (\S+:\S+)", re.MULTILINE)
 def snapshot_of_product() -> Iterator[Path]:
     """Give a copy of the project's files as they are now.
 
-    Every mutant starts from it, so that work that goes on meanwhile changes none of them.
+    Every mutant starts from it, so that work that goes on meanwhile changes none of them. What is
+    made of them once for all, clips and wheels, is shared: each is kept by what it was made of.
     """
     folder = Path(tempfile.mkdtemp(prefix="dubspec-snapshot-"))
     try:
@@ -43,6 +45,8 @@ def snapshot_of_product() -> Iterator[Path]:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
+        SETUP_FOLDER.mkdir(exist_ok=True)
+        (folder / SETUP_FOLDER.name).symlink_to(SETUP_FOLDER)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -53,7 +57,9 @@ def copy_of(snapshot: Path) -> Iterator[Path]:
     """Give a throw-away copy of the snapshot."""
     folder = Path(tempfile.mkdtemp(prefix="dubspec-mutant-"))
     try:
-        shutil.copytree(snapshot, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+        shutil.copytree(
+            snapshot, folder, symlinks=True, copy_function=_link_or_copy, dirs_exist_ok=True
+        )
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from environment.runs.program import Program
 from environment.waiting import wait_for
 from tests.mutants.copies import clear_away, copy_of, images_built, our_images
 from tests.mutants.mutant import Mutant
-from tests.mutants.verdict import Verdict, scenarios_that_are
+from tests.mutants.verdict import Verdict, unmet_and_broken
 
 TIME_LIMIT_S: Final = 600.0
 TERM_GRACE_S: Final = 60.0
@@ -83,14 +83,8 @@ class Trials:
             finally:
                 if mutant.edits:
                     self._clear_away(log)
-        return Verdict(
-            mutant,
-            scenarios_that_are("failed", features),
-            scenarios_that_are("error", features) + scenarios_that_are("hook_error", features),
-            status,
-            time.monotonic() - began,
-            log,
-        )
+        unmet, broken = unmet_and_broken(features)
+        return Verdict(mutant, unmet, broken, status, time.monotonic() - began, log)
 
     def _run_suite(
         self, folder: Path, mutant: Mutant, log: Path

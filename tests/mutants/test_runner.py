@@ -1,6 +1,5 @@
 """The trials against a made-up suite: what is asked for, in which order, and what counts."""
 
-import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +9,18 @@ import pytest
 
 from tests.mutants import runner
 from tests.mutants.__main__ import needed
-from tests.mutants.copies import images_built
+from tests.mutants.copies import copy_of, images_built
 from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.runner import Trials
-from tests.mutants.verdict import Verdict, scenarios_that_are
+from tests.mutants.verdict import Verdict, unmet_and_broken
 
 FAKE_BEHAVE = """
 import json, os, sys, time
 report = sys.argv[sys.argv.index("-o") + 1]
 status = "failed" if "sabotaged" in open("product.py").read() else "passed"
-scenario = dict(type="scenario", name="red", status=status)
+said = "ASSERT FAILED: expected: sound" if status == "failed" else None
+step = dict(result=dict(status=status, error_message=said))
+scenario = dict(type="scenario", name="red", status=status, steps=[step])
 json.dump([dict(elements=[scenario])], open(report, "w"))
 print("...    build dubspec/sts-service:" + os.environ["E2E_RUN_ID"])
 if "--hang" in sys.argv:
@@ -80,6 +81,16 @@ def test_each_mutant_has_a_copy_and_a_log_of_its_own(trials: Trials, cleared: li
     assert sorted(cleared) == ["dubspec/sts-service:mutant-a", "dubspec/sts-service:mutant-c"]
 
 
+def test_what_is_made_once_for_all_is_shared_by_the_copies(tmp_path: Path) -> None:
+    snapshot, made = tmp_path / "snapshot", tmp_path / "made"
+    snapshot.mkdir()
+    made.mkdir()
+    (snapshot / ".setup").symlink_to(made)
+    with copy_of(snapshot) as folder:
+        (folder / ".setup" / "clip.mp4").touch()
+    assert (made / "clip.mp4").is_file()
+
+
 def test_one_that_hangs_is_ended_and_is_not_caught(
     trials: Trials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,23 +129,25 @@ def test_built_images_are_read_from_what_was_printed() -> None:
     assert images_built(printed) == ["dubspec/sts-service:abc", "dubspec/media-service:def"]
 
 
+def ended(name: str, status: str, *said: object) -> dict[str, Any]:
+    steps = [{"result": {"status": status, "error_message": text}} for text in said]
+    return {"type": "scenario", "name": name, "status": status, "steps": [{}, *steps]}
+
+
 def test_scenarios_are_read_from_the_report() -> None:
-    report: list[dict[str, Any]] = json.loads(
-        json.dumps(
-            [
-                {
-                    "elements": [
-                        {"type": "background", "name": "b", "status": "failed"},
-                        {"type": "scenario", "name": "red", "status": "failed"},
-                        {"type": "scenario", "name": "broken", "status": "error"},
-                        {"type": "scenario", "name": "green", "status": "passed"},
-                    ]
-                }
-            ]
-        )
-    )
-    assert scenarios_that_are("failed", report) == ("red",)
-    assert scenarios_that_are("error", report) == ("broken",)
+    elements = [
+        {"type": "background", "name": "b", "status": "failed"},
+        ended("red", "failed", ["ASSERT FAILED: expected: five", "seen: four"]),
+        ended("red as well", "failed", "ASSERT FAILED: expected: five"),
+        ended("nothing started", "failed", "ASSERT FAILED: Waited 60 s for e2e-mediamtx"),
+        ended("not cleaned up", "hook_error"),
+        ended("broken", "error", "KeyError: 'x'"),
+        ended("failed in its background", "failed"),
+        ended("green", "passed"),
+    ]
+    unmet, broken = unmet_and_broken([{"elements": elements}, {}])
+    assert unmet == ("red", "red as well")
+    assert broken == ("nothing started", "not cleaned up", "broken", "failed in its background")
 
 
 @pytest.mark.parametrize(

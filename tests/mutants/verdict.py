@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.mutants.mutant import Mutant
+
+_FAILED: Final = frozenset({"failed", "error", "hook_error"})
+# The harness's own errors fail a step as well: so does a copy that does not even start.
+_EXPECTED: Final = "ASSERT FAILED: expected: "
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,20 @@ class Verdict:
         return tuple(said)
 
 
-def scenarios_that_are(status: str, features: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the names of the scenarios of that status in behave's JSON report."""
-    return tuple(
-        str(element["name"])
-        for feature in features
-        for element in feature.get("elements", [])
-        if element.get("type") == "scenario" and element.get("status") == status
-    )
+def unmet_and_broken(features: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the scenarios that failed in behave's JSON report, as two groups.
+
+    First those in which an expectation was not met, then those that ended otherwise.
+    """
+    unmet: list[str] = []
+    broken: list[str] = []
+    for element in (element for feature in features for element in feature.get("elements", [])):
+        if element.get("type") == "scenario" and element.get("status") in _FAILED:
+            (unmet if _unmet(element) else broken).append(str(element["name"]))
+    return tuple(unmet), tuple(broken)
+
+
+def _unmet(scenario: dict[str, Any]) -> bool:
+    messages = [step.get("result", {}).get("error_message") for step in scenario.get("steps", [])]
+    texts = ["\n".join(said) if isinstance(said, list) else said for said in messages if said]
+    return any(text.startswith(_EXPECTED) for text in texts)
