@@ -84,6 +84,15 @@ def test_strange_scenes_say_nothing(bank: Path) -> None:
     assert not any(scene.units or scene.spans for scene in draw(bank, 1.0, 6.9))
 
 
+def test_strange_speech_is_set_in_time_as_the_world_s_is(bank: Path) -> None:
+    """In clean scenes there is quiet around both: that must not tell the one from the other."""
+    for share in (0.0, 1.0):
+        scenery = Scenery(bank, Strange(share=share, speech=1.0))
+        scenes = [scenery.draw(np.random.default_rng([5, n]), 6.9, hardness=0.0) for n in range(40)]
+        quiet = [float(np.mean(scene.samples == 0)) for scene in scenes]
+        assert np.mean([part > 0.2 for part in quiet]) > 0.8
+
+
 def test_equal_steps_make_equal_scenes(bank: Path) -> None:
     for one, other in zip(draw(bank, 0.3, 6.9), draw(bank, 0.3, 6.9), strict=True):
         assert np.array_equal(one.samples, other.samples)
