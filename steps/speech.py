@@ -26,27 +26,22 @@ from environment.proofs.witness_proofs import (
     prove_same_words_heard,
 )
 from environment.runs.engine_contract import RESULTS, run_contract
-from environment.runs.exchange import cut_speech, cut_words, exchange, silence
+from environment.runs.exchange import cut_speech, exchange, silence
 from environment.runs.wire_client import WireClient
 from environment.runs.witness import take_statement
 from environment.vocabulary import Context, given, then, when
 
 COUNTING = "30s-english-counting.mp4"
-SENTENCES = "30s-english-sentences.mp4"
-HELLO = "hello world"
+HELLO = "6s-english-hello.mp4"
 
 
 @given('audio fragment containing English speech "{text}"')
 def fragment_containing(context: Context, text: str) -> None:
-    """Cut the first six seconds of the counting clip, or the words out of the clip of sentences.
+    """Cut the first six seconds of the clip that says these words; its description must have them.
 
-    The clip's description must have these words.
+    "Hello world" has a clip of its own, and nothing else in it.
     """
-    if text.lower() == HELLO:
-        folder = context.run.artifacts / "speech"
-        context.run.notes["speech"] = cut_words(context.session.clip(SENTENCES), text, folder)
-        return
-    clip = context.session.clip(COUNTING)
+    clip = context.session.clip(HELLO if text == "Hello world" else COUNTING)
     prove_says(clip, text)
     context.run.notes["speech"] = cut_speech(clip, 1)
 

@@ -17,7 +17,6 @@ from environment.measuring.sound import Samples, read_audio
 from environment.runs.fragments import FragmentRecord, collect_fragments, write_wav
 from environment.runs.observations import Observation
 from environment.runs.wire_client import WireClient
-from fixtures.sidecar import read_sidecar, write_sidecar
 from services.contracts import AudioPayload, FragmentData, StreamConfig, StreamInit
 
 RATE_HZ: Final = 48_000
@@ -27,8 +26,6 @@ FRAGMENT_S: Final = 6.0
 
 Stretch = Callable[[float], float]
 
-_AROUND_S: Final = 0.5
-"""How much of a pause may be heard on either side of words that are cut out."""
 _READY_TIMEOUT_S: Final = 10.0
 _RESULT_TIMEOUT_S: Final = 30.0
 
@@ -89,37 +86,6 @@ def cut_speech(clip: Path, count: int | None = None) -> Speech:
     track = read_audio(clip, RATE_HZ)
     numbers = range(round(track.end_s / FRAGMENT_S) if count is None else count)
     return Speech(clip, tuple(track.cut(number * FRAGMENT_S, FRAGMENT_S) for number in numbers))
-
-
-def cut_words(clip: Path, text: str, folder: Path) -> Speech:
-    """Cut the first place at which a clip says this, and lay it into six seconds of silence.
-
-    A description of what is said then, and when, is left in ``folder``, as beside a clip. Raises
-    ``ValueError`` for what the clip's own description does not have.
-    """
-    described = read_sidecar(clip)
-    words, wanted = described.words, text.lower().split()
-    said = [word.text for word in words]
-    starts = [n for n in range(len(said)) if said[n : n + len(wanted)] == wanted]
-    if not starts:
-        raise ValueError(f"{clip.name} does not say {text!r}")
-    first, after = starts[0], starts[0] + len(wanted)
-    begin_s = max(words[first].start_s - _AROUND_S, words[first - 1].end_s if first else 0.0)
-    end_s = words[after - 1].end_s + _AROUND_S
-    if after < len(words):
-        end_s = min(end_s, words[after].start_s)
-    sound = np.zeros(round(FRAGMENT_S * RATE_HZ), np.float32)
-    cut = read_audio(clip, RATE_HZ).cut(begin_s, end_s - begin_s)
-    sound[: len(cut)] = cut
-    moved = tuple(
-        word.model_copy(update={"start_s": word.start_s - begin_s, "end_s": word.end_s - begin_s})
-        for word in words[first:after]
-    )
-    made = folder / f"{'-'.join(wanted)}.mp4"
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = {"clip": made.name, "words": moved, "phrases": (), "duration_s": FRAGMENT_S}
-    write_sidecar(made, described.model_copy(update=fresh))
-    return Speech(made, (sound,))
 
 
 def silence(count: int = 1) -> Speech:
