@@ -48,6 +48,7 @@ from environment.proofs.wire_proofs import (
     prove_transcripts_logged,
 )
 from environment.runs.media_urls import protocol_named
+from environment.stack.blueprint import STS_SERVICE
 from environment.vocabulary import Context, given, then, when
 
 
@@ -177,8 +178,8 @@ def rtmp_output_matches(context: Context, tolerance_ms: int) -> None:
 @then("real transcripts and translations are recorded in logs")
 def transcripts_and_translations_logged(context: Context) -> None:
     """Find every transcript and translation in the log; the words are the clip's, and Spanish."""
-    run, sts = context.session.pipeline_run(), context.session.stack().sts_service
-    log = run.service_log(sts.name)
+    run = context.session.pipeline_run()
+    log = run.service_log(STS_SERVICE)
     prove_transcripts_logged(run, log)
     prove_translations_logged(run, log)
     words = prove_words_of_the_clip(run)

@@ -34,6 +34,7 @@ from environment.proofs.wire_proofs import (
     prove_transcripts_logged,
     prove_whole_run_within,
 )
+from environment.stack.blueprint import STS_SERVICE
 from environment.vocabulary import Context, given, then, when
 
 
@@ -196,8 +197,8 @@ def segments_processed(context: Context, count: int) -> None:
 @then("real transcripts logged")
 def transcripts_logged(context: Context) -> None:
     """Find every transcript logged, with the clip's words in it, its numbers translated."""
-    run, sts = context.session.pipeline_run(), context.session.stack().sts_service
-    prove_transcripts_logged(run, run.service_log(sts.name))
+    run = context.session.pipeline_run()
+    prove_transcripts_logged(run, run.service_log(STS_SERVICE))
     words = prove_words_of_the_clip(run)
     prove_same_numbers(run)
     context.session.log_event("words_compared", stream=run.stream_name, result=str(words))

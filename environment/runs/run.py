@@ -127,7 +127,7 @@ class PipelineRun:
         return longest_standstill_s(self.output_bytes)
 
     def service_log(self, container: str) -> str:
-        """What that container logged during the run, as it was kept when the run had ended.
+        """What a container, by its plain name, logged during the run: as kept when that ended.
 
         The container itself may have been replaced since, and its log with it.
         """
