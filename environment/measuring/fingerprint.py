@@ -29,6 +29,8 @@ _BANDS = 40
 _LOWEST_HZ, _HIGHEST_HZ = 80.0, 7600.0
 _DYNAMIC_RANGE_DB = 50.0
 _SHORTEST_S = 1.0
+_HEARD_WITHIN_DB = 40.0
+_MARGIN_S = 0.25
 
 Spectrogram = npt.NDArray[np.float64]
 
@@ -64,7 +66,11 @@ class Window:
 
 
 def compare(original: Samples, output: Samples, rate_hz: int) -> Verdict:
-    """Judge two aligned stretches of mono sound of the same rate, best of 6 s."""
+    """Judge two aligned stretches of mono sound of the same rate, best of 6 s.
+
+    What counts is the part in which anything is heard in either: the quiet before and after a few
+    words is alike in any two sounds.
+    """
     levels_dbfs = (level_dbfs(original), level_dbfs(output))
     if min(levels_dbfs) < SILENCE_DBFS:
         return Verdict("silent", None, None, levels_dbfs)
@@ -72,7 +78,8 @@ def compare(original: Samples, output: Samples, rate_hz: int) -> Verdict:
     frames = min(len(ours), len(theirs))
     if frames < _SHORTEST_S * _RATE_HZ / _HOP_SAMPLES - _FRAME_SAMPLES / _HOP_SAMPLES:
         return Verdict("undecided", None, None, levels_dbfs)
-    similarity, lag = _best_lag(ours[:frames], theirs[:frames])
+    heard = _heard(ours[:frames], theirs[:frames])
+    similarity, lag = _best_lag(ours[heard], theirs[heard])
     if similarity >= ORIGINAL_AT_LEAST:
         word: Literal["original", "dubbed", "undecided"] = "original"
     elif similarity <= DUBBED_AT_MOST:
@@ -103,6 +110,16 @@ def compare_windows(
         )
         windows.append(Window(start_s, duration_s, verdict))
     return tuple(windows)
+
+
+def _heard(ours: Spectrogram, theirs: Spectrogram) -> slice:
+    """The frames from the first to the last that is not quiet, a margin, a second at least."""
+    loudest = [picture.max(axis=1) for picture in (ours, theirs)]
+    heard = np.any([levels > levels.max() - _HEARD_WITHIN_DB for levels in loudest], axis=0)
+    first, last = np.flatnonzero(heard)[[0, -1]]
+    least = round(_SHORTEST_S * _RATE_HZ / _HOP_SAMPLES)
+    margin = max(round(_MARGIN_S * _RATE_HZ / _HOP_SAMPLES), (least - (last - first)) // 2 + 1)
+    return slice(max(0, first - margin), min(len(ours), last + margin + 1))
 
 
 def _best_lag(ours: Spectrogram, theirs: Spectrogram) -> tuple[float, int]:

@@ -40,6 +40,21 @@ def test_spanish_dub_reads_as_dubbed(spoken: Samples, spanish: Samples) -> None:
     assert verdict.similarity < 0.5
 
 
+def test_two_words_in_silence_are_told_apart(spoken: Samples, spanish: Samples) -> None:
+    """Most of both is the same quiet, and the words are said at the same time."""
+    said = RATE_HZ * 7 // 10
+
+    def in_silence(words: Samples) -> Samples:
+        quiet = silence(6)
+        quiet[2 * RATE_HZ : 2 * RATE_HZ + said] = words
+        return quiet
+
+    ours, theirs = in_silence(spoken[:said]), in_silence(spanish[:said])
+
+    assert compare(ours, theirs, RATE_HZ).verdict == "dubbed"
+    assert compare(ours, 0.9 * ours, RATE_HZ).verdict == "original"
+
+
 def test_same_words_in_another_voice_read_as_dubbed(spoken: Samples, other_voice: Samples) -> None:
     assert compare(spoken, other_voice, RATE_HZ).verdict == "dubbed"
 
