@@ -150,6 +150,8 @@ def ensure_built(
     snapshot = take_snapshot(source)
     tag = f"{source.repository}:{snapshot.hash(under.id)}"
     if image_id(client, tag) is not None:
+        # By its tag's age other checkouts' builds know that it is in use.
+        client.api.tag(tag, source.repository, "latest")
         return tag
     with exclusive(
         SETUP_FOLDER / f"{source.name}.lock",

@@ -28,6 +28,7 @@ class FakeEngine:
         )
         self.pruned: list[dict[str, Any]] = []
         self.in_use: set[str] = set()
+        self.year = 2001
         self.containers = SimpleNamespace(list=lambda **_filters: [])
         self.api = self
 
@@ -43,7 +44,10 @@ class FakeEngine:
             if name.rpartition(":")[0] == repository:
                 tags.setdefault(image, []).append(name)
         return [
-            SimpleNamespace(tags=names, attrs={"Created": f"{age:04}"})
+            SimpleNamespace(
+                tags=names,
+                attrs={"Metadata": {"LastTagTime": f"{self.year + age}-01-01T00:00:00Z"}},
+            )
             for age, names in enumerate(tags.values())
         ]
 

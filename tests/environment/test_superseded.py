@@ -17,3 +17,9 @@ def test_what_a_container_uses_stays() -> None:
     engine.in_use = {"a:1"}
     assert remove_superseded(engine, "a", keep=1) == ["a:2"]
     assert "a:1" in engine.images_by_name
+
+
+def test_what_was_tagged_of_late_stays() -> None:
+    engine: Any = FakeEngine("a:1", "a:2", "a:3")
+    engine.year = 9001
+    assert remove_superseded(engine, "a", keep=1) == []
