@@ -26,7 +26,6 @@ from tests.mutants.places import (
     OVER_THE_PORT,
     PACED,
     PICKED_UP,
-    PLAYED,
     RTSP,
     STEADILY,
     STEADY,
@@ -70,11 +69,11 @@ def _unharmed(name: str, *behave: str, profile: str = EMBEDDED, alone: bool = Fa
 
 
 UNHARMED: Final = (
-    _unharmed("pipeline", US2),
+    # Both look at the one recorded run.
+    _unharmed("pipeline", US2, US8, "--tags=@us2 or (@us8 and @fr-036)"),
     _unharmed("speech", US2, US4, WITH_NUMBERS, profile=POCKET),
     _unharmed("engines", ENGINES, NOT_SLOW, profile=POCKET),
     _unharmed("wire", US4, "-n", ORDER, "-n", PACED),
-    _unharmed("quality", US8, "-n", PLAYED),
     _unharmed("survival", US5, SURVIVAL, "-n", STOPPED, "-n", PICKED_UP, "-n", WORKER_KILLED),
     _unharmed("contract", CONTRACT, "-n", EVERY_ERROR, "-n", OBSERVERS, "-n", TAKEN_UP),
     _unharmed("rtsp", RTSP, "-n", "b-frames.mp4"),

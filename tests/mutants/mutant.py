@@ -42,7 +42,7 @@ class Mutant:
     among them do so by an error, as a wait does that has no end, the others by an expectation.
     ``behave`` are behave's arguments that select what is run; ``profile`` is the engines' for that,
     by default those that load fastest. ``alone``: nothing may run beside it: it would take its
-    time, or tidy up what it leaves.
+    time, or tidy up what it leaves. ``variables`` are settings of the suite for its run.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Mutant:
     errors: tuple[str, ...] = ()
     profile: str = EMBEDDED
     alone: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:

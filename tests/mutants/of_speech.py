@@ -38,7 +38,6 @@ OF_SPEECH: Final = (
         ),
         behave=(US2,),
         red=(SPANISH, PLAYS),
-        profile=POCKET,
     ),
     Mutant(
         name="transcript-empty",
@@ -47,7 +46,6 @@ OF_SPEECH: Final = (
         behave=(US2,),
         # Without a word media-service takes it for music, and lets the original pass.
         red=(SEGMENTS, SYNC, WHOLE, PLAYS),
-        profile=POCKET,
     ),
     Mutant(
         name="transcript-invented",
@@ -69,7 +67,6 @@ OF_SPEECH: Final = (
         edits=(Edit(STS_RECORDS, "    if with_text:\n", "    if not with_text:\n"),),
         behave=(US2,),
         red=(WHOLE,),
-        profile=POCKET,
     ),
     Mutant(
         name="english-spoken",

@@ -29,6 +29,8 @@ OF_SURVIVAL: Final = (
         ),
         behave=(US5, "-n", STOPPED),
         red=(STOPPED,),
+        # Each segment waits for that long.
+        variables=(("FRAGMENT_TIMEOUT_S", "10"),),
     ),
     Mutant(
         name="no-reconnect",

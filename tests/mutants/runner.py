@@ -136,5 +136,6 @@ def _environment(mutant: Mutant, evidence: Path) -> dict[str, str]:
         "E2E_ARTIFACTS": str(evidence),
         "PYTHONDONTWRITEBYTECODE": "1",
         "STS_PROFILE": mutant.profile,
+        **dict(mutant.variables),
     }
     return {name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS} | own

@@ -81,6 +81,18 @@ def test_each_mutant_has_a_copy_and_a_log_of_its_own(trials: Trials, cleared: li
     assert sorted(cleared) == ["dubspec/sts-service:mutant-a", "dubspec/sts-service:mutant-c"]
 
 
+def test_a_run_has_a_name_the_fastest_engines_and_the_mutant_s_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("E2E_RUN_ID", "somebody-s")
+    monkeypatch.setenv("STS_PROFILE", "neural")
+    hurried = Mutant("m", "", (), (), ("red",), variables=(("FRAGMENT_TIMEOUT_S", "10"),))
+    told = runner._environment(hurried, Path("evidence"))
+    assert told["E2E_RUN_ID"] == "mutant-m"
+    assert told["STS_PROFILE"] == "embedded"
+    assert told["FRAGMENT_TIMEOUT_S"] == "10"
+
+
 def test_what_is_made_once_for_all_is_shared_by_the_copies(tmp_path: Path) -> None:
     snapshot, made = tmp_path / "snapshot", tmp_path / "made"
     snapshot.mkdir()
