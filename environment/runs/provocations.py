@@ -24,6 +24,7 @@ SLOW: Final = 1
 VARIABLES: Final = {
     "STS_API_KEY": TOKEN,
     "STS_OBSERVE_KEY": OBSERVER_TOKEN,
+    "STS_PROFILE": "embedded",
     "STS_WORKERS": "1",
     "MAX_INFLIGHT": "1",
     "MAX_STREAMS": "2",
@@ -33,7 +34,7 @@ VARIABLES: Final = {
     "BACKPRESSURE_RELIEVED_AT": "1",
     "DEBUG_DELAY_S": "0,3",
 }
-"""Of a service whose limits a stranger soon meets."""
+"""Of a service whose limits a stranger soon meets, with the engines that load soonest."""
 
 _TIMEOUT_MS: Final = 1000
 _CONNECT_S: Final = 15.0

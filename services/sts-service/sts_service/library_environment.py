@@ -1,6 +1,7 @@
 """What the engines' libraries find in the environment of a worker process."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -20,5 +21,10 @@ _FIXED = {
 def prepare_environment() -> None:
     """Set what the libraries read when they are imported; child processes inherit it."""
     os.environ.update(_FIXED)
+    own = Path(tempfile.gettempdir()) / "numba-cache"
     # librosa keeps compiled code, by default beside its source, which nobody may write here.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / "numba-cache"))
+    shipped = Path(os.environ.setdefault("NUMBA_CACHE_DIR", str(own)))
+    if shipped.is_dir() and not os.access(shipped, os.W_OK):
+        # Numba reads no cache that it cannot write: each worker would compile for 20 s.
+        shutil.copytree(shipped, own, dirs_exist_ok=True)
+        os.environ["NUMBA_CACHE_DIR"] = str(own)
