@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from environment.faults.outages import container_named
 from environment.proofs.confinement_proofs import (
+    prove_nothing_compiled_anew,
     prove_root_read_only,
     prove_unprivileged,
     prove_without_capabilities,
@@ -33,3 +34,9 @@ def without_capabilities(context: Context) -> None:
 def root_read_only(context: Context) -> None:
     """Try to write to it, from inside."""
     prove_root_read_only(context.run.notes["service"])
+
+
+@then("its engines compile nothing that its image has compiled")
+def nothing_compiled_anew(context: Context) -> None:
+    """Compare the compiled files that its workers may write to with those of the image."""
+    prove_nothing_compiled_anew(context.run.notes["service"])

@@ -18,6 +18,7 @@ _ROOT_IDS: Final = {"0"}
 _READ_ONLY: Final = "Read-only file system"
 _UNWRITABLE: Final = ("/app", "/etc", "/usr/lib", "/")
 _SCRATCH: Final = "/tmp"  # noqa: S108 - inside the container
+_COMPILED: Final = "/opt/numba"
 
 
 def prove_unprivileged(service: ServiceContainer) -> None:
@@ -57,11 +58,32 @@ def prove_root_read_only(service: ServiceContainer) -> None:
     )
 
 
+def prove_nothing_compiled_anew(service: ServiceContainer) -> None:
+    """Its engines run the code that was compiled when their image was made, all in its place.
+
+    Numba compiles for a third of a minute, in each worker, where it cannot write to the cache that
+    it has.
+    """
+    shipped, used = (_compiled(service, folder) for folder in (_COMPILED, _SCRATCH))
+    expect(
+        used == shipped and shipped,
+        expected=f"the same files of Numba's beneath {_SCRATCH} as in {_COMPILED}",
+        seen=f"{len(shipped)} in {_COMPILED}, {len(used)} beneath {_SCRATCH}; "
+        f"not in both: {sorted(used ^ shipped)[:3]}",
+        hint="sts_service/library_environment.py, and warm.py of the image's packages.",
+    )
+
+
 def process_status(service: ServiceContainer) -> Mapping[str, str]:
     """What the kernel says of the service's first process: the lines of its ``status``."""
     said = service.exec("cat", "/proc/1/status").output
     lines = (line.partition(":") for line in said.splitlines())
     return {name: value.strip() for name, _, value in lines}
+
+
+def _compiled(service: ServiceContainer, folder: str) -> set[str]:
+    said = service.exec("find", folder, "-name", "*.nbc", "-printf", "%f\\n").output
+    return set(said.split())
 
 
 def _try_to_write(service: ServiceContainer, folder: str) -> str:
