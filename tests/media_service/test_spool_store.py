@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from media_service.checkpoint import Checkpoint, SavedSource, write_checkpoint
-from media_service.discovery import PublishedPath
 from media_service.metrics import Metrics
-from media_service.report import StreamReport
 from media_service.spool_names import CHECKPOINT, SOUND, segment_file
 from media_service.spool_store import MAX_ASIDE, SpoolStore
 from media_service.supervisor import stream_id_for
+from tests.media_service.left import leave_checkpoint
 
-SOURCE = PublishedPath("live/a/in", "a", "source", 1000.0)
 FOREIGN = ("lost+found", "backup", "notes-2026", "corrupt-of-mine", "a-12345678x", "a-ABCDEF01")
 
 
@@ -27,20 +24,8 @@ def store(segment_dir: Path) -> SpoolStore:
 def leave(root: Path, number: int, *, goes_on: bool = False) -> str:
     """Leave a stream of which one segment never went out."""
     name = f"stream-{number:08x}"
-    report = StreamReport(
-        stream_id=name,
-        name="a",
-        path_in=SOURCE.path,
-        path_out=SOURCE.output_path,
-        ready_at=None,
-        detected_at=float(number),
-        state="failed",
-    )
-    source = SavedSource.of(SOURCE)
-    checkpoint = Checkpoint(
-        written_at=float(number), source=source, zero_at=None, goes_on=goes_on, report=report
-    )
-    write_checkpoint(root / name, checkpoint.encode())
+    at = float(number)
+    leave_checkpoint(root, name, detected_at=at, written_at=at, goes_on=goes_on, state="failed")
     (root / name / segment_file(0, SOUND, start_samples=0)).write_bytes(bytes(400))
     return name
 

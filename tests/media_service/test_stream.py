@@ -13,7 +13,6 @@ from uuid import uuid4
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from media_service.checkpoint import Checkpoint, SavedSource, write_checkpoint
 from media_service.discovery import Discovery, PublishedPath
 from media_service.http_api import HttpApi
 from media_service.metrics import Metrics
@@ -37,7 +36,7 @@ from media_service.protocol import (
     Start,
     Stop,
 )
-from media_service.report import MAX_LISTED, StreamReport, StsReport
+from media_service.report import MAX_LISTED, StsReport
 from media_service.settings import Settings
 from media_service.spool_names import CHECKPOINT, SOUND, segment_file
 from media_service.spool_store import SpoolStore
@@ -54,6 +53,7 @@ from media_service.sts_exchange import Fragment
 from media_service.supervisor import MAX_PAST_STREAMS, Supervisor, stream_id_for
 from media_service.worker_process import WorkerFrozenError, WorkerPool
 from services.contracts import DubbedAudio, FragmentProcessed
+from tests.media_service.left import SOURCE, leave_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,6 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("media_service.stream_worker.READ_AGAIN_S", 0.0)
 
 
-SOURCE = PublishedPath("live/a/in", "a", "source", 1000.0, ("H264", "MPEG-4 Audio"))
 FROZEN = object()
 Script = Sequence[Message | object]
 
@@ -583,22 +582,7 @@ async def test_of_two_that_were_left_at_one_path_the_earlier_ends(segment_dir: P
     # A process that was killed during a take-over; which of them was alive last says nothing.
     names = ["earlier-00000001", "later-00000002"]
     for name, detected_at, written_at in zip(names, (1.0, 2.0), (20.0, 10.0), strict=True):
-        report = StreamReport(
-            stream_id=name,
-            name="a",
-            path_in=SOURCE.path,
-            path_out=SOURCE.output_path,
-            ready_at=None,
-            detected_at=detected_at,
-        )
-        checkpoint = Checkpoint(
-            written_at=written_at,
-            source=SavedSource.of(SOURCE),
-            zero_at=None,
-            goes_on=True,
-            report=report,
-        )
-        write_checkpoint(segment_dir / name, checkpoint.encode())
+        leave_checkpoint(segment_dir, name, detected_at=detected_at, written_at=written_at)
     supervisor = Supervisor(Settings(), cast(StsClient, FakeSts(answer)), Metrics(), Scripted())
     await supervisor.take_up()
     async with asyncio.timeout(5):

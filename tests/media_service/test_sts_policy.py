@@ -12,14 +12,8 @@ from media_service.settings import Settings
 from media_service.sts_client import StsClient
 from media_service.supervisor import Supervisor
 from media_service.worker_process import WorkerPool
-from tests.media_service.test_stream import (
-    SOURCE,
-    FakeSts,
-    FakeWorker,
-    answer,
-    ended,
-    until_sent,
-)
+from tests.media_service.left import SOURCE
+from tests.media_service.test_stream import FakeSts, FakeWorker, answer, ended, until_sent
 
 
 class Killable(FakeWorker):

@@ -14,6 +14,7 @@ from services.contracts import (
     OBSERVED_EVENT,
     SERVER_EVENTS,
     AudioPayload,
+    FragmentAck,
     FragmentData,
     ObservedEvent,
     StreamConfig,
@@ -59,6 +60,11 @@ class Probe:
 
     async def say(self, event: str, payload: Any) -> None:
         await self.client.emit(event, payload.wire() if isinstance(payload, WireModel) else payload)
+
+    async def hand_over(self, data: FragmentData) -> None:
+        """Send a fragment, and wait until a worker has it."""
+        await self.say("fragment:data", data)
+        await self.expect(FragmentAck, 2, where=lambda ack: ack.fragment_id == data.fragment_id)
 
     async def leave(self) -> None:
         """Say goodbye; the library's own ``disconnect`` closes before that word is out."""

@@ -115,8 +115,7 @@ class TestTheEnd:
     ) -> None:
         workers.gate.clear()
         sent = fragment(0, level(0.1))
-        await opened.say("fragment:data", sent)
-        await opened.expect(FragmentAck, 2)
+        await opened.hand_over(sent)
         stopping = asyncio.create_task(service.stop())
         await opened.say("stream:init", init("another"))
         (refusal,) = await opened.expect(ErrorEvent)

@@ -136,8 +136,7 @@ class TestResuming:
     ) -> None:
         workers.gate.clear()
         sent = fragment(0, level(0.1))
-        await opened.say("fragment:data", sent)
-        await opened.expect(FragmentAck, 2)
+        await opened.hand_over(sent)
         session = await session_of(opened)
         again = await reconnected(opened)
         await resume(again, session)
@@ -167,8 +166,7 @@ class TestResuming:
     ) -> None:
         workers.gate.clear()
         sent = fragment(0, level(0.4))
-        await opened.say("fragment:data", sent)
-        await opened.expect(FragmentAck, 2)
+        await opened.hand_over(sent)
         again = await connect()
         assert (await resume(again, await session_of(opened))).resumed
         await again.say("fragment:data", sent)
