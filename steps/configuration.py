@@ -7,26 +7,28 @@ from typing import Any
 
 from environment.proofs.clip_proofs import prove_lasts
 from environment.proofs.configuration_proofs import (
-    prove_apart,
-    prove_at_once,
     prove_connected_to,
     prove_default,
     prove_dub_heard,
     prove_joined,
-    prove_made_network,
     prove_no_sts_of_its_own,
     prove_none_default,
     prove_on_the_wire,
     prove_passed,
     prove_published,
     prove_publishes_on,
-    prove_refused_at_once,
     prove_refuses_without,
     prove_rtmp_beside,
-    prove_same_processes,
     prove_variables_inside,
 )
+from environment.proofs.early_end_proofs import prove_refused_at_once
 from environment.proofs.neighbour import neighbour
+from environment.proofs.side_by_side_proofs import (
+    prove_apart,
+    prove_at_once,
+    prove_made_network,
+    prove_same_processes,
+)
 from environment.proofs.validation_proofs import fingerprints, prove_dubs_received
 from environment.runs.configured import (
     BUILDS,

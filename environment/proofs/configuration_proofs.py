@@ -6,21 +6,16 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from itertools import combinations
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import docker
 from socketio.exceptions import ConnectionError as ConnectionRefused
 
 from environment.expectations import expect
 from environment.proofs import inside
-from environment.proofs.container_proofs import State, prove_same_process
 from environment.proofs.endpoints import published_ports, speaks_rtmp
-from environment.proofs.nested_proofs import prove_no_traceback
 from environment.proofs.network_proofs import prove_linked
 from environment.runs.in_flight import most_in_flight
 from environment.runs.nested import NestedRun, find_processes
@@ -37,8 +32,6 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARS: Final = 1500
 _FFMPEG: Final = "ffmpeg "
-_TOGETHER_S: Final = 3.0
-"""For how long two clips of 7 s are on the air at once, at least."""
 
 
 def prove_default(name: str, value: str) -> None:
@@ -201,63 +194,6 @@ def prove_passed(nested: NestedRun, status: int) -> None:
     )
 
 
-def prove_apart(stacks: Sequence[ProductionStack]) -> None:
-    """No two of the systems share a network, a container's name or a port of the host."""
-    for one, other in combinations(stacks, 2):
-        names = [{each.name for each in stack.containers.values()} for stack in (one, other)]
-        ports = [
-            {port for each in stack.containers.values() for port in published_ports(each).values()}
-            for stack in (one, other)
-        ]
-        members = [set(stack.network.members()) for stack in (one, other)]
-        expect(
-            one.network.name != other.network.name
-            and members == names
-            and not names[0] & names[1]
-            and not ports[0] & ports[1]
-            and all(len(held) == 5 for held in ports),
-            expected="each system alone on its network, with names and five ports of its own",
-            seen=f"{one.network.name}: {members[0]}, {ports[0]}; "
-            f"{other.network.name}: {members[1]}, {ports[1]}",
-            hint="E2E_RUN_ID and E2E_NETWORK_NAME.",
-        )
-
-
-def prove_at_once(runs: Sequence[NestedRun]) -> None:
-    """The clips of the runs were on the air at the same time."""
-    times = [
-        {line.event: line.at for line in run.events if line.event.startswith("publish_")}
-        for run in runs
-    ]
-    begun = max(each.get("publish_active", float("inf")) for each in times)
-    ended = min(each.get("publish_ended", 0.0) for each in times)
-    expect(
-        ended - begun >= _TOGETHER_S,
-        expected=f"all on the air at once, for {_TOGETHER_S:g} s at least",
-        seen=[{event: round(at, 2) for event, at in each.items()} for each in times],
-        hint="each run's run.log has the times.",
-    )
-
-
-def prove_made_network(nested: NestedRun, name: str) -> None:
-    """That run has made the network of that name, and taken it away with all the rest."""
-    made = [line.fields["network"] for line in nested.events if line.event == "network_created"]
-    left = nested.objects()
-    expect(
-        made == [name] and not left,
-        expected=f"{name} made by the run {nested.run_id}, and nothing left of that",
-        seen=f"made: {made}; left: {left}",
-        evidence=nested.evidence,
-        hint="environment/settings.py: network_name.",
-    )
-
-
-def prove_same_processes(before: Mapping[str, State], after: Mapping[str, State]) -> None:
-    """This run's own containers have been the same processes all along."""
-    for name, state in before.items():
-        prove_same_process(state, [after[name]])
-
-
 def prove_none_default(values: Mapping[str, str]) -> None:
     """None of the values is what the variable would be without it."""
     defaults = {
@@ -270,40 +206,6 @@ def prove_none_default(values: Mapping[str, str]) -> None:
         seen=same,
         hint="`make config` prints the defaults.",
     )
-
-
-def prove_refused_at_once(nested: NestedRun, status: int, words: Sequence[str]) -> None:
-    """It failed in one line with these words; neither the engine nor its folder has any of it."""
-    lines = [line for line in nested.output.splitlines() if "SettingsInvalid" in line]
-    expect(
-        status > 0 and len(lines) == 1 and all(word in lines[0] for word in (*words, "Remedy: ")),
-        expected=f"a failure, in one line with {words} and a remedy",
-        seen=f"status {status}; {nested.output[-_SHOWN_CHARS:]}",
-        evidence=nested.log_file,
-        hint="environment/settings.py: load_settings.",
-    )
-    prove_no_traceback(nested)
-    made = engine_history(nested)
-    expect(
-        not made and not nested.evidence.exists(),
-        expected="nothing started: no container, no network, no volume, not even a run's log",
-        seen=made or nested.evidence,
-        hint="environment/hooks.py reads the settings before it does anything.",
-    )
-
-
-def engine_history(nested: NestedRun) -> list[str]:
-    """What happened on the engine to things of that run's name, from its start to its end."""
-    with closing(docker.from_env()) as client:
-        history = client.events(
-            since=int(nested.started_at), until=int(nested.ended_at) + 1, decode=True
-        )
-        return [
-            f"{event['Type']} {event['Action']}"
-            for event in history
-            # The engine is asked in whole seconds: the run before, of that name, may end in one.
-            if event["timeNano"] >= nested.started_at * 1e9 and nested.run_id in json.dumps(event)
-        ]
 
 
 def prove_refuses_without(url: str, key: str) -> None:

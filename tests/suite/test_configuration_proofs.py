@@ -16,7 +16,9 @@ from environment.evidence.log_lines import LogLine
 from environment.expectations import ExpectationFailed
 from environment.proofs import configuration_proofs as proofs
 from environment.proofs import documentation_proofs as pages
+from environment.proofs import early_end_proofs as refusals
 from environment.proofs import inside
+from environment.proofs import side_by_side_proofs as side_by_side
 from environment.runs.configured import (
     build,
     configured,
@@ -187,8 +189,8 @@ def test_a_run_that_has_not_passed(status: int, results: list[Any]) -> None:
 )
 def test_systems_that_share_something(network: str, ports: tuple[int, ...]) -> None:
     one = system("a", "one", (1, 2, 3, 4, 5))
-    proofs.prove_apart([one, system("b", "two", (6, 7, 8, 9, 10))])
-    assert refused(lambda: proofs.prove_apart([one, system("b", network, ports)]))
+    side_by_side.prove_apart([one, system("b", "two", (6, 7, 8, 9, 10))])
+    assert refused(lambda: side_by_side.prove_apart([one, system("b", network, ports)]))
 
 
 def test_one_after_the_other_is_not_at_once() -> None:
@@ -196,19 +198,19 @@ def test_one_after_the_other_is_not_at_once() -> None:
         lines = [LogLine(active, "publish_active", {}), LogLine(ended, "publish_ended", {})]
         return nested(events=lines)
 
-    proofs.prove_at_once([on_air(10, 17), on_air(12, 19)])
-    assert refused(lambda: proofs.prove_at_once([on_air(10, 17), on_air(16, 23)]))
-    assert refused(lambda: proofs.prove_at_once([on_air(10, 17), nested()]))
+    side_by_side.prove_at_once([on_air(10, 17), on_air(12, 19)])
+    assert refused(lambda: side_by_side.prove_at_once([on_air(10, 17), on_air(16, 23)]))
+    assert refused(lambda: side_by_side.prove_at_once([on_air(10, 17), nested()]))
     never_active = nested(events=[LogLine(19, "publish_ended", {})])
-    assert refused(lambda: proofs.prove_at_once([on_air(10, 17), never_active]))
+    assert refused(lambda: side_by_side.prove_at_once([on_air(10, 17), never_active]))
 
 
 def test_the_network_is_made_under_its_name_and_taken_away() -> None:
     lines = [LogLine(1.0, "network_created", {"network": "ci-1"})]
-    proofs.prove_made_network(nested(events=lines), "ci-1")
-    assert refused(lambda: proofs.prove_made_network(nested(events=lines), "ci-2"))
+    side_by_side.prove_made_network(nested(events=lines), "ci-1")
+    assert refused(lambda: side_by_side.prove_made_network(nested(events=lines), "ci-2"))
     left = nested(events=lines, objects=lambda: ["network ci-1"])
-    assert refused(lambda: proofs.prove_made_network(left, "ci-1"))
+    assert refused(lambda: side_by_side.prove_made_network(left, "ci-1"))
 
 
 LINE = "HOOK-ERROR in before_all: SettingsInvalid: STS_PORT='abc' is no number. Remedy: another.\n"
@@ -229,18 +231,18 @@ def test_a_run_that_began_something_was_not_refused_at_once(
     monkeypatch: pytest.MonkeyPatch, status: int, output: str, history: list[str]
 ) -> None:
     words = ("STS_PORT", "no number")
-    monkeypatch.setattr(proofs, "engine_history", lambda _nested: [])
-    proofs.prove_refused_at_once(nested(output=LINE), 1, words)
-    monkeypatch.setattr(proofs, "engine_history", lambda _nested: history)
-    assert refused(lambda: proofs.prove_refused_at_once(nested(output=output), status, words))
+    monkeypatch.setattr(refusals, "engine_history", lambda _nested: [])
+    refusals.prove_refused_at_once(nested(output=LINE), 1, words)
+    monkeypatch.setattr(refusals, "engine_history", lambda _nested: history)
+    assert refused(lambda: refusals.prove_refused_at_once(nested(output=output), status, words))
 
 
 def test_a_run_that_left_evidence_was_not_refused_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(proofs, "engine_history", lambda _nested: [])
+    monkeypatch.setattr(refusals, "engine_history", lambda _nested: [])
     left = nested(output=LINE, evidence=tmp_path)
-    assert refused(lambda: proofs.prove_refused_at_once(left, 1, ("STS_PORT",)))
+    assert refused(lambda: refusals.prove_refused_at_once(left, 1, ("STS_PORT",)))
 
 
 def test_the_engine_s_history_is_searched_for_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +261,7 @@ def test_the_engine_s_history_is_searched_for_the_run(monkeypatch: pytest.Monkey
 
     client = SimpleNamespace(events=history, close=lambda: None)
     monkeypatch.setattr(docker, "from_env", lambda: client)
-    assert proofs.engine_history(nested()) == ["network create"]
+    assert refusals.engine_history(nested()) == ["network create"]
     assert (asked["since"], asked["until"]) == (100, 111)
 
 
@@ -343,8 +345,10 @@ def test_a_default_in_the_file_proves_nothing() -> None:
 
 def test_own_containers_that_were_started_anew() -> None:
     state = {"Pid": 7, "StartedAt": "then", "Status": "running", "Running": True}
-    proofs.prove_same_processes({"a": state}, {"a": dict(state)})
-    assert refused(lambda: proofs.prove_same_processes({"a": state}, {"a": {**state, "Pid": 8}}))
+    side_by_side.prove_same_processes({"a": state}, {"a": dict(state)})
+    assert refused(
+        lambda: side_by_side.prove_same_processes({"a": state}, {"a": {**state, "Pid": 8}})
+    )
 
 
 def test_a_run_is_given_free_ports_and_its_own(tmp_path: Path) -> None:
