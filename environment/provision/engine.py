@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +13,8 @@ from docker.errors import DockerException
 
 from environment.console import Progress, Step
 from environment.errors import EngineUnavailable, ToolUnavailable, WaitTimeout
-from environment.provision import debian
+from environment.provision import debian, dockerd
 from environment.provision.locks import exclusive
-from environment.stack.strays import unmarked
 from environment.waiting import wait_for
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
@@ -27,8 +25,6 @@ _CALL_TIMEOUT_S = 60
 _START_TIMEOUT_S = 60.0
 _INSTALL_TIMEOUT_S = 900.0
 _LOCK = Path("/run/lock/dubspec-engine.lock")
-_LOG = Path("/var/log/dockerd.log")
-_RUN = Path("/var/run")
 
 
 def ensure_engine(progress: Progress) -> docker.DockerClient:
@@ -48,7 +44,7 @@ def ensure_engine(progress: Progress) -> docker.DockerClient:
         client = find_engine()
         if client is not None:
             return client
-        if _program("dockerd") is None:
+        if dockerd.program("dockerd") is None:
             with progress.step("install the Docker engine") as step:
                 _install(step)
         with progress.step("start the Docker engine") as step:
@@ -125,7 +121,7 @@ def _refuse_where_none_can_be_started() -> None:
         )
     if debian.can_install():
         return
-    if _program("dockerd") is not None:
+    if dockerd.program("dockerd") is not None:
         remedy = "`sudo systemctl start docker`, and run this again."
     elif debian.is_debian_family():
         remedy = "run this as root, which installs one, or `sudo apt-get install docker.io`."
@@ -141,7 +137,7 @@ def _install(step: Step) -> None:
         debian.install([*PACKAGES, *client], step)
     except ToolUnavailable as error:
         raise EngineUnavailable(error.message, remedy=error.remedy) from error
-    if _program("dockerd") is None:
+    if dockerd.program("dockerd") is None:
         raise EngineUnavailable(
             "docker.io is installed, but dockerd is not on the path.",
             remedy="add /usr/sbin to PATH.",
@@ -149,18 +145,28 @@ def _install(step: Step) -> None:
 
 
 def _start(step: Step) -> docker.DockerClient:
-    daemon = None
     if _is_managed():
         step.note("systemctl start docker")
         _start_by_systemd()
-    else:
-        daemon = _start_by_hand()
+        return _wait_until_it_answers(None)
+    daemon = dockerd.start()
+    try:
+        return _wait_until_it_answers(daemon)
+    except EngineUnavailable:
+        if daemon is None or not daemon.cannot_read_its_networks():
+            raise
+    aside = dockerd.set_networks_aside()
+    where = "nowhere" if aside is None else aside.name
+    step.note(f"put its half-written list of networks aside as {where}, starting anew")
+    return _wait_until_it_answers(dockerd.start())
 
+
+def _wait_until_it_answers(daemon: dockerd.Dockerd | None) -> docker.DockerClient:
     def still_starting() -> None:
-        if daemon is not None and daemon.poll() is not None:
+        if daemon is not None and daemon.ended() is not None:
             raise EngineUnavailable(
-                f"dockerd ended with status {daemon.returncode}: {_last_complaint()}",
-                remedy=f"see {_LOG}; in a container dockerd needs --privileged.",
+                f"dockerd ended with status {daemon.ended()}: {daemon.complaint()}",
+                remedy=f"see {dockerd.LOG}; in a container dockerd needs --privileged.",
             )
 
     try:
@@ -171,9 +177,10 @@ def _start(step: Step) -> docker.DockerClient:
             alive=still_starting,
         )
     except WaitTimeout as error:
+        said = "" if daemon is None else f": {daemon.complaint()}"
         raise EngineUnavailable(
-            f"dockerd does not answer after {_START_TIMEOUT_S:g} s: {_last_complaint()}",
-            remedy=f"see {_LOG}.",
+            f"dockerd does not answer after {_START_TIMEOUT_S:g} s{said}",
+            remedy=f"see {dockerd.LOG}.",
         ) from error
 
 
@@ -194,62 +201,3 @@ def _start_by_systemd() -> None:
             f"systemd cannot start docker: {started.stderr.strip()}",
             remedy="see `journalctl -u docker -e`.",
         )
-
-
-def _start_by_hand() -> subprocess.Popen[bytes] | None:
-    """Start dockerd where no service manager does, clearing what a killed one left behind."""
-    containerd_pid = _RUN / "docker/containerd/containerd.pid"
-    if not _alive(containerd_pid, "containerd"):
-        containerd_pid.unlink(missing_ok=True)
-    if not os.path.ismount("/sys/fs/cgroup"):
-        mount = ["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]
-        subprocess.run(mount, check=False, timeout=10)
-    daemon_pid = _RUN / "docker.pid"
-    if _alive(daemon_pid, "dockerd"):
-        return None
-    daemon_pid.unlink(missing_ok=True)
-    with _LOG.open("ab") as log:
-        return subprocess.Popen(
-            [_program("dockerd") or "dockerd", "--mtu", str(_uplink_mtu())],
-            # The engine stays when the run that started it has ended.
-            env=unmarked(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _alive(pid_file: Path, name: str) -> bool:
-    """Whether the process a pid file names runs; a zombie or a reused number does not count."""
-    try:
-        process = Path("/proc") / pid_file.read_text().strip()
-        return (process / "comm").read_text().strip() == name and not any(
-            line.startswith("State:") and "Z" in line.split()
-            for line in (process / "status").read_text().splitlines()
-        )
-    except OSError:
-        return False
-
-
-def _uplink_mtu() -> int:
-    """The MTU of the default route's device: bridges wider than it lose large packets."""
-    try:
-        routes = Path("/proc/net/route").read_text().splitlines()[1:]
-        device = next(r.split()[0] for r in routes if r.split()[1] == "00000000")
-        return int(Path(f"/sys/class/net/{device}/mtu").read_text())
-    except (OSError, StopIteration, ValueError):
-        return 1500
-
-
-def _last_complaint() -> str:
-    try:
-        lines = [line.strip() for line in _LOG.read_text(errors="replace").splitlines()]
-    except OSError:
-        return "it left no log"
-    return next((line for line in reversed(lines) if line), "its log is empty")
-
-
-def _program(name: str) -> str | None:
-    """Where a system program lies; a user's PATH often leaves out the sbin folders."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from environment.console import Progress
 from environment.errors import EngineUnavailable, ToolUnavailable
-from environment.provision import debian, engine
+from environment.provision import debian, dockerd, engine
 
 
 class Engine:
@@ -35,9 +34,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(engine, "_other_sockets", list)
     monkeypatch.setattr(engine, "DEFAULT_SOCKET", tmp_path / "docker.sock")
     monkeypatch.setattr(engine, "_LOCK", tmp_path / "engine.lock")
-    monkeypatch.setattr(engine, "_LOG", tmp_path / "dockerd.log")
-    monkeypatch.setattr(engine, "_RUN", tmp_path)
-    monkeypatch.setattr(engine, "_program", lambda _name: state["dockerd"])
+    monkeypatch.setattr(dockerd, "program", lambda _name: state["dockerd"])
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(debian, "can_install", lambda: False)
     monkeypatch.setattr(debian, "is_debian_family", lambda: True)
@@ -148,36 +145,3 @@ def test_a_failed_installation_is_an_engine_that_cannot_be_had(
     monkeypatch.setattr(debian, "install", fail)
     with pytest.raises(EngineUnavailable, match="no mirror"):
         engine.ensure_engine(Progress())
-
-
-def test_a_daemon_that_ends_at_once_shows_the_end_of_its_log(
-    machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "dockerd.log").write_text("starting up\nfailed to mount overlay\n\n")
-    monkeypatch.setattr(engine, "_is_managed", lambda: False)
-    ended = subprocess.Popen(["false"])
-    ended.wait()
-    monkeypatch.setattr(engine, "_start_by_hand", lambda: ended)
-    with Progress().step("start") as step, pytest.raises(EngineUnavailable, match="mount overlay"):
-        engine._start(step)
-
-
-def test_a_pid_file_counts_only_for_the_process_it_means(tmp_path: Path) -> None:
-    pid_file = tmp_path / "docker.pid"
-    assert not engine._alive(pid_file, "dockerd")
-    pid_file.write_text(f"{os.getpid()}\n")
-    assert not engine._alive(pid_file, "dockerd")  # a number taken over by another program
-    assert engine._alive(pid_file, Path("/proc/self/comm").read_text().strip())
-
-
-def test_the_zombie_of_a_daemon_does_not_count_as_alive(tmp_path: Path) -> None:
-    zombie = subprocess.Popen(["true"])
-    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
-    pid_file = tmp_path / "docker.pid"
-    pid_file.write_text(str(zombie.pid))
-    assert not engine._alive(pid_file, "true")
-    zombie.wait()
-
-
-def test_the_mtu_is_one_a_bridge_can_have() -> None:
-    assert 576 <= engine._uplink_mtu() <= 65536
