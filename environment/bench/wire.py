@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import uuid4
 
@@ -32,6 +34,7 @@ _CLIP: Final = "30s-english-counting.mp4"
 _STREAMS: Final = 10
 _EACH: Final = 20
 """Fragments of each stream, which is as many as may wait: all workers are busy meanwhile."""
+_SOONER: Final = 10
 _SETTLED_AFTER: Final = 100
 _AT_ONCE: Final = 3
 _MOST_NEWS: Final = 100
@@ -57,20 +60,42 @@ def _acknowledgement_row(session: Session) -> Row:
     """From sending a fragment to hearing that it is queued, while the workers are busy."""
     sounds = cut_speech(session.clip(_CLIP)).sounds
     took_ms: list[float] = []
-    for _ in range(_STREAMS):
-        stream_id = session.new_stream_name("bench")
-        fragments = [
-            _fragment(stream_id, sequence, sounds[sequence % len(sounds)])
-            for sequence in range(_EACH)
-        ]
-        took_ms += asyncio.run(_acknowledged_in_ms(session, stream_id, fragments))
+    with _first_in_line() as first:
+        for _ in range(_STREAMS):
+            stream_id = session.new_stream_name("bench")
+            fragments = [
+                _fragment(stream_id, sequence, sounds[sequence % len(sounds)])
+                for sequence in range(_EACH)
+            ]
+            took_ms += asyncio.run(_acknowledged_in_ms(session, stream_id, fragments))
     # The first of all find workers that are free.
     ranked = sorted(took_ms[session.settings.sts_workers :])
     p99 = ranked[-(-len(ranked) * 99 // 100) - 1]
     middle, worst = ranked[len(ranked) // 2], ranked[-1]
     what = "acknowledgement while all workers are busy, 99th percentile"
     remark = f"middle {middle:.0f} ms, worst {worst:.0f} ms"
+    if not first:
+        remark += ", the client's own waits for the processor included"
     return Row(what, "ms", ACK_LIMIT_MS, ACK_LIMIT_MS, p99, remark)
+
+
+@contextmanager
+def _first_in_line() -> Iterator[bool]:
+    """Let this process, the client, go before the workers; False where only root may.
+
+    Client and workers share the machine's processors here, and the client's own wait for one is
+    no delay of the service's.
+    """
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, usual - _SOONER)
+    except PermissionError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
 async def _acknowledged_in_ms(

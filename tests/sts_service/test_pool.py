@@ -5,6 +5,7 @@ import base64
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,19 @@ async def test_workers_leave_the_processor_to_who_answers(pool: WorkerPool) -> N
     assert process.pid is not None
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, ours + NICENESS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the policy is one of Linux")
+async def test_yielding_workers_compute_only_while_nobody_else_does() -> None:
+    pool = WorkerPool(FAKES, size=1, load_timeout_s=LOAD_TIMEOUT_S, yielding=True)
+    before = set(multiprocessing.active_children())
+    try:
+        await pool.start()
+        (process,) = set(multiprocessing.active_children()) - before
+        assert process.pid is not None
+        assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
+    finally:
+        await pool.stop()
 
 
 async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) -> None:

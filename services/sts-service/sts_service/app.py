@@ -231,6 +231,7 @@ async def serve(settings: Settings) -> int:
         size=settings.sts_workers,
         load_timeout_s=settings.load_timeout,
         log_level=settings.log_level,
+        yielding=settings.workers_yield,
         start_failed=metrics.worker_starts_failed.inc,
     )
     service = Service(settings, workers, metrics)

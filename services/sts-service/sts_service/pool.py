@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from typing import Protocol
 
@@ -85,9 +86,11 @@ class WorkerPool:
         size: int,
         load_timeout_s: float,
         log_level: str = "INFO",
+        yielding: bool = False,
         start_failed: Callable[[], None] = _nobody,
     ) -> None:
-        self._slots = [_Slot(selection, load_timeout_s, log_level) for _ in range(size)]
+        prepare = partial(worker.prepare, selection, log_level, yielding)
+        self._slots = [_Slot(prepare, load_timeout_s) for _ in range(size)]
         self._turns: Turns[_Slot] = Turns()
         self._running: set[asyncio.Task[Outcome]] = set()
         self._recoveries: set[asyncio.Task[None]] = set()
@@ -177,10 +180,9 @@ class _Slot:
     they could not be loaded.
     """
 
-    def __init__(self, selection: Selection, load_timeout_s: float, log_level: str) -> None:
-        self._selection = selection
+    def __init__(self, prepare: Callable[[], None], load_timeout_s: float) -> None:
+        self._prepare = prepare
         self._load_timeout_s = load_timeout_s
-        self._log_level = log_level
         self._pool = self._new_pool()
         self._stuck = False
         self._info: EngineInfo | None = None
@@ -190,8 +192,7 @@ class _Slot:
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
             max_workers=1,
-            initializer=worker.prepare,
-            initargs=(self._selection, self._log_level),
+            initializer=self._prepare,
             context=get_context("spawn"),
         )
 

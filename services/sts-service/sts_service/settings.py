@@ -48,6 +48,9 @@ class Settings(BaseSettings):
 
     sts_workers: int = Field(default=2, ge=1, le=64)
     """Worker processes, each with its own copy of the models."""
+    workers_yield: bool = False
+    """Let workers compute only while nobody else wants the processor, so that clients are answered
+    at once. For a container, as the image sets it: on a bare host everybody else would go first."""
     max_inflight: int = Field(default=3, ge=1, le=20)
     """Fragments of one stream outstanding or in work at a time."""
     queue_capacity: int = Field(default=20, ge=1, le=200)

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 from dataclasses import replace
 
 import structlog
@@ -27,9 +28,15 @@ class _Loaded:
     error: str = "the engines were never loaded"
 
 
-def prepare(selection: Selection, log_level: str) -> None:
-    """Load the engines; a failure is kept for ``report``, since nobody hears an initialiser."""
+def prepare(selection: Selection, log_level: str, yielding: bool = False) -> None:
+    """Load the engines; a failure is kept for ``report``, since nobody hears an initialiser.
+
+    ``yielding`` workers give the processor up as soon as another process wants it.
+    """
     os.nice(NICENESS)
+    if yielding and sys.platform == "linux":
+        # Niceness shares time out, but lets who wakes up wait: for some 3 ms at each packet.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     configure_logging(log_level)
     try:
         engines = load(selection)
