@@ -1,6 +1,6 @@
 # Thin on purpose: `python -m environment` knows how; this knows what belongs together.
 # ARGS reaches behave, pytest, the fixtures, the training, the bench, the mutants and the soak:
-# make e2e ARGS="--tags=@us1"
+# make e2e ARGS="--tags=@us1". JOBS=2 lets two processes run the suite side by side.
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -11,6 +11,8 @@ BEHAVE  := $(PY) -m behave features/
 JUNIT   := --junit --junit-directory
 ARGS    ?=
 RUNS    ?= 10
+JOBS    ?= 1
+SUITE   := $(if $(filter-out 1,$(JOBS)),$(PY) -m environment suite --jobs $(JOBS),$(BEHAVE))
 
 .DEFAULT_GOAL := help
 .PHONY: help e2e test p1 up down images fixtures models engines pull-models config trace verbatim bench mutants soak clean
@@ -21,7 +23,7 @@ help: ## Say what there is to make
 e2e: $(READY) ## Run the whole suite against real containers, installing what is missing
 	@$(PY) -m environment setup
 	@rm -rf $(RESULTS)/behave
-	@$(BEHAVE) -D behave.reporter.junit.show_skipped_always=true \
+	@$(SUITE) -D behave.reporter.junit.show_skipped_always=true \
 	    $(JUNIT) $(RESULTS)/behave $(ARGS)
 
 p1: $(READY) ## Run the priority-1 scenarios that are not slow

@@ -22,7 +22,7 @@ RESULTS = REPO_ROOT / "artifacts" / "results" / "behave"
 EXIT_CANNOT = 2
 EXIT_INTERRUPTED = 130
 
-PASSING_ON = frozenset({"fixtures", "models", "engines", "soak"})
+PASSING_ON = frozenset({"fixtures", "models", "engines", "suite", "soak"})
 """Commands whose further options belong to the program they start."""
 
 
@@ -67,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a folder that has the models, where no hub can be reached",
     )
+    suite = add("suite", "run the suite in several processes side by side; options of behave")
+    suite.add_argument("--jobs", type=int, default=2, help="how many processes (default: 2)")
     many = add("soak", "run the suite many times, and print how often it passed; options of behave")
     many.add_argument("--runs", type=int, default=10, help="how many times (default: 10)")
     table = add("trace", "print which scenarios prove each requirement, and their last results")
@@ -102,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "models": lambda: commands.models(progress, further),
         "engines": lambda: commands.engines(progress, arguments.profile, further),
         "pull-models": lambda: commands.pull(progress, arguments.brought),
+        "suite": lambda: commands.suite(progress, arguments.jobs, further),
         "soak": lambda: commands.soak(progress, arguments.runs, further),
         "trace": lambda: print_trace(arguments.results),
         "verbatim": lambda: print_verbatim(arguments.specs),

@@ -158,6 +158,13 @@ def pull(progress: Progress, brought: str | None) -> int:
     return pull_models(client, settings, progress, brought=folder).status
 
 
+def suite(progress: Progress, jobs: int, arguments: Sequence[str]) -> int:
+    """Run the suite in `jobs` processes side by side; `arguments` go to behave."""
+    from environment.shards.run import run_shards  # noqa: PLC0415 - brings scipy
+
+    return run_shards(progress, load_settings(), jobs=jobs, arguments=arguments)
+
+
 def soak(progress: Progress, runs: int, arguments: Sequence[str]) -> int:
     """Run the suite `runs` times and print its pass rate; `arguments` go to behave (SC-007)."""
     from environment.soak.soak import soak as run_soak  # noqa: PLC0415 - brings scipy

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from environment.console import Step
 from environment.errors import WaitTimeout
@@ -22,7 +24,8 @@ BEHAVE: Final = (sys.executable, "-m", "behave")
 RUN_LIMIT_S: Final = 2 * 3600.0
 """A run that lasts longer hangs; it is ended, and has failed."""
 _GRACE_S: Final = 90.0
-_LOOK_S: Final = 0.5
+LOOK_S: Final = 0.5
+NOTHING_RAN: Final = "ran no scenario"
 _SUMMARY: Final = "summary.json"
 _ENDED: Final = " scenario_ended "
 
@@ -75,6 +78,81 @@ class Attempt:
         return ", ".join(numbers)
 
 
+class SuiteRun:
+    """A behave process with ``arguments``, its evidence below ``folder``; a context manager.
+
+    Leaving the context ends it in order, as a signal does. ``step`` is told which scenario ended
+    last. ``variables`` are added to this process's environment.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        *,
+        step: Step,
+        variables: Mapping[str, str] | None = None,
+        program: Sequence[str] = BEHAVE,
+    ) -> None:
+        self.folder = folder
+        self.log = folder / "behave.log"
+        self._step = step
+        self._ended = 0
+        self._began = time.monotonic()
+        self._program = Program(
+            [*program, *arguments],
+            log_file=self.log,
+            environment={**os.environ, **(variables or {}), "E2E_ARTIFACTS": str(folder)},
+            folder=REPO_ROOT,
+            grace_s=_GRACE_S,
+        )
+
+    def __enter__(self) -> Self:
+        self._program.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._program.end()
+
+    def over(self) -> bool:
+        """Whether it has ended; tells the step what ended since the last question."""
+        over = self._program.exit_code is not None
+        lines = _ended_scenarios(self.folder / LATEST / RUN_LOG)
+        if len(lines) > self._ended:
+            self._ended = len(lines)
+            last = lines[-1].partition(_ENDED)[2]
+            self._step.detail(f"{self._ended} scenarios; last: {last}")
+        return over
+
+    def ask_to_end(self) -> None:
+        """Let it begin to clean up, without waiting for that."""
+        self._program.signal(signal.SIGTERM)
+
+    def attempt(
+        self, number: int, *, trouble: str | None = None, interrupted: bool = False
+    ) -> Attempt:
+        """What became of it, once its context was left."""
+        cut_short = trouble is not None or interrupted
+        status = None if cut_short else self._program.exit_code
+        document = _summary(self.folder)
+        scenarios = tuple(_scenario(result) for result in document.get("results", ()))
+        return Attempt(
+            number=number,
+            status=status,
+            duration_s=time.monotonic() - self._began,
+            folder=self.folder,
+            log=self.log,
+            scenarios=scenarios,
+            trouble=trouble or _trouble(status, scenarios, document),
+            interrupted=interrupted,
+        )
+
+
 def run_once(
     number: int,
     folder: Path,
@@ -89,58 +167,18 @@ def run_once(
     ``step`` is told which scenario ended last. An interruption ends the run in order, as a signal
     does, and gives an attempt that is marked so.
     """
-    log = folder / "behave.log"
-    began = time.monotonic()
-    status: int | None = None
+    run = SuiteRun(folder, arguments, step=step, program=program)
     trouble: str | None = None
     interrupted = False
-    with Program(
-        [*program, *arguments],
-        log_file=log,
-        environment={**os.environ, "E2E_ARTIFACTS": str(folder)},
-        folder=REPO_ROOT,
-        grace_s=_GRACE_S,
-    ) as running:
+    with run:
         try:
-            wait_for(
-                "the run to end",
-                _end_of(running, step, folder / LATEST / RUN_LOG),
-                timeout_s=limit_s,
-                interval_s=_LOOK_S,
-            )
-            status = running.exit_code
+            wait_for("the run to end", run.over, timeout_s=limit_s, interval_s=LOOK_S)
         except WaitTimeout:
             trouble = f"did not end within {limit_s:g} s, and was ended"
         except KeyboardInterrupt:
             interrupted = True
             step.note("interrupted: the run cleans up")
-    document = _summary(folder)
-    scenarios = tuple(_scenario(result) for result in document.get("results", ()))
-    return Attempt(
-        number=number,
-        status=status,
-        duration_s=time.monotonic() - began,
-        folder=folder,
-        log=log,
-        scenarios=scenarios,
-        trouble=trouble or _trouble(status, scenarios, document),
-        interrupted=interrupted,
-    )
-
-
-def _end_of(running: Program, step: Step, run_log: Path) -> Callable[[], bool]:
-    ended = 0
-
-    def probe() -> bool:
-        nonlocal ended
-        over = running.exit_code is not None
-        lines = _ended_scenarios(run_log)
-        if len(lines) > ended:
-            ended = len(lines)
-            step.detail(f"{ended} scenarios; last: {lines[-1].partition(_ENDED)[2]}")
-        return over
-
-    return probe
+    return run.attempt(number, trouble=trouble, interrupted=interrupted)
 
 
 def _ended_scenarios(run_log: Path) -> list[str]:
@@ -182,5 +220,5 @@ def _trouble(
     if status and "failed" not in outcomes:
         return f"ended with exit status {status}, though no scenario failed"
     if not outcomes & {"passed", "failed"}:
-        return "ran no scenario"
+        return NOTHING_RAN
     return None

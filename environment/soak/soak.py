@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +12,11 @@ from environment.evidence.artifacts import write_json
 from environment.evidence.report import shown, spoken_duration
 from environment.settings import REPO_ROOT
 from environment.soak.attempt import BEHAVE, Attempt, run_once
+from environment.soak.folders import new_folder
 from environment.soak.report import SoakReport, render
 
-KEPT_SOAKS: Final = 3
-"""Ten runs leave some hundred megabytes; the oldest soak goes when there are more than this."""
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
-_NAME: Final = "soak-"
 
 
 def soak(
@@ -40,9 +36,7 @@ def soak(
     if runs < 1:
         raise SettingsInvalid(f"{runs} runs show nothing.", remedy="ask for one at least.")
     selected = with_features(arguments)
-    folder = root / f"{_NAME}{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    folder.mkdir(parents=True)
-    _remove_old(root)
+    folder = new_folder(root, "soak")
     progress.line(f"       behave {' '.join(selected)}, {runs} times; evidence: {folder}")
     attempts: list[Attempt] = []
     try:
@@ -66,11 +60,17 @@ def soak(
 
 def with_features(arguments: Sequence[str]) -> list[str]:
     """Return behave's arguments with ``features/`` before them, unless they name a feature."""
-    named = any(
-        not word.startswith("-") and (REPO_ROOT / word.partition(":")[0]).exists()
+    return [*([] if names_a_feature(arguments) else ["features/"]), *arguments]
+
+
+def names_a_feature(arguments: Sequence[str]) -> bool:
+    """Whether behave's arguments say which features to run."""
+    return any(
+        not word.startswith("-")
+        and (word.startswith("features") or word.partition(":")[0].endswith(".feature"))
+        and (REPO_ROOT / word.partition(":")[0]).exists()
         for word in arguments
     )
-    return [*([] if named else ["features/"]), *arguments]
 
 
 def _told(attempt: Attempt, attempts: Sequence[Attempt], runs: int) -> str:
@@ -83,9 +83,3 @@ def _told(attempt: Attempt, attempts: Sequence[Attempt], runs: int) -> str:
         each_s = sum(one.duration_s for one in attempts) / len(attempts)
         words += f"; about {spoken_duration(left * each_s)} left"
     return words
-
-
-def _remove_old(root: Path) -> None:
-    soaks = sorted(folder for folder in root.glob(f"{_NAME}*") if folder.is_dir())
-    for folder in soaks[:-KEPT_SOAKS]:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,20 @@
+"""A new folder for each soak and each run in several processes; the oldest go."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+KEPT: Final = 3
+"""Ten runs leave some hundred megabytes; the oldest folder goes when there are more than this."""
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """Make ``root``/``name``-<time in UTC>, and remove all but the newest of that name."""
+    folder = root / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder.mkdir(parents=True)
+    for old in sorted(place for place in root.glob(f"{name}-*") if place.is_dir())[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder

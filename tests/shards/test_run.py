@@ -1,0 +1,181 @@
+"""The suite in several processes, against a made-up behave that leaves what the real one leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from environment.console import Progress
+from environment.errors import SettingsInvalid
+from environment.settings import Settings
+from environment.shards.plan import every_feature
+from environment.shards.run import run_shards
+
+# Notes what it was given; says that each feature's scenario had the outcome that ``of`` tells.
+FAKE = """
+import json, os, signal, sys, time
+from pathlib import Path
+root = Path(os.environ["E2E_ARTIFACTS"])
+number = int(root.name.removeprefix("process-"))
+folder = root / "20260101-000000-000"
+folder.mkdir(parents=True)
+(root / "latest").symlink_to(folder.name)
+told = {name: os.environ.get(name) for name in ("E2E_RUN_ID", "E2E_DYNAMIC_PORTS")}
+(root / "given.json").write_text(json.dumps(dict(arguments=sys.argv[1:], **told)))
+print("behave of process", number)
+def end(of):
+    results = [
+        dict(name="s", feature=word, location=f"{word}:1", outcome=of(word),
+             reason="seen: 2", evidence=None)
+        for word in sys.argv[1:] if word.endswith(".feature")]
+    (folder / "summary.json").write_text(json.dumps(dict(results=results)))
+    sys.exit(any(result["outcome"] == "failed" for result in results))
+"""
+GREEN = FAKE + "end(lambda word: 'passed')"
+
+
+def settings_of(tmp_path: Path, run_id: str = "") -> Settings:
+    return Settings(e2e_artifacts=str(tmp_path), e2e_run_id=run_id)
+
+
+def fake(tmp_path: Path, text: str) -> tuple[str, str]:
+    path = tmp_path / "fake_behave.py"
+    path.write_text(text)
+    return sys.executable, str(path)
+
+
+def run(tmp_path: Path, text: str, *arguments: str, run_id: str = "") -> int:
+    return run_shards(
+        Progress(StringIO()),
+        settings_of(tmp_path, run_id),
+        jobs=2,
+        arguments=arguments,
+        program=fake(tmp_path, text),
+        limit_s=20,
+    )
+
+
+def given(tmp_path: Path) -> list[dict[str, object]]:
+    return [
+        json.loads(path.read_text())
+        for path in sorted(tmp_path.glob("processes-*/process-*/given.json"))
+    ]
+
+
+def test_two_processes_run_every_feature_once(tmp_path: Path) -> None:
+    assert run(tmp_path, GREEN, "--tags=@p1") == 0
+    words = [told["arguments"] for told in given(tmp_path)]
+    assert len(words) == 2
+    features = [word for each in words for word in each if word.endswith(".feature")]  # type: ignore[attr-defined]
+    assert sorted(features) == [f"features/{name}" for name in every_feature()]
+    assert all("--tags=@p1" in each for each in words)  # type: ignore[operator]
+
+
+def test_only_the_first_has_the_system_that_the_settings_describe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("E2E_RUN_ID", raising=False)
+    monkeypatch.delenv("E2E_DYNAMIC_PORTS", raising=False)
+    run(tmp_path, GREEN)
+    first, second = given(tmp_path)
+    assert (first["E2E_RUN_ID"], first["E2E_DYNAMIC_PORTS"]) == (None, None)
+    assert (second["E2E_RUN_ID"], second["E2E_DYNAMIC_PORTS"]) == ("process-2", "1")
+
+
+def test_a_run_id_of_the_users_is_kept_in_the_others(tmp_path: Path) -> None:
+    run(tmp_path, GREEN, run_id="mine")
+    assert given(tmp_path)[1]["E2E_RUN_ID"] == "mine-2"
+
+
+def test_one_failure_fails_the_whole_and_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    red = FAKE + "end(lambda word: 'failed' if 'us5_container' in word else 'passed')"
+    assert run(tmp_path, red) == 1
+    printed = capsys.readouterr().out
+    assert "failed: features/production/us5_container_lifecycle.feature: s" in printed
+    assert f"{len(every_feature()) - 1} passed, 1 failed, 0 skipped; took" in printed
+    assert "behave of process 1" in printed
+    assert "behave of process 2" in printed
+
+
+def test_a_process_for_which_nothing_was_selected_is_no_failure(tmp_path: Path) -> None:
+    text = FAKE + "end(lambda word: 'passed' if number == 1 else 'not_selected')"
+    assert run(tmp_path, text) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        (FAKE + "end(lambda word: 'not_selected')", "0 passed"),
+        (FAKE + "end(lambda word: 'passed') if number == 1 else sys.exit(0)", "no summary"),
+        (FAKE + "end(lambda word: 'passed') if number == 2 else time.sleep(60)", "did not end"),
+    ],
+)
+def test_a_run_that_only_looks_green_has_failed(
+    tmp_path: Path, text: str, trouble: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run_shards(
+        Progress(StringIO()),
+        settings_of(tmp_path),
+        jobs=2,
+        program=fake(tmp_path, text),
+        limit_s=2 if "sleep" in text else 20,
+    )
+    assert status == 1
+    assert trouble in capsys.readouterr().out
+
+
+def test_a_feature_that_is_named_is_run_by_one_process(tmp_path: Path) -> None:
+    assert run(tmp_path, GREEN, "features/production/clips.feature") == 0
+    (only,) = given(tmp_path)
+    assert only["arguments"] == ["features/production/clips.feature"]
+
+
+@pytest.mark.parametrize("jobs", [0, 9])
+def test_a_number_of_processes_that_makes_no_sense_is_refused(tmp_path: Path, jobs: int) -> None:
+    with pytest.raises(SettingsInvalid, match=f"{jobs} processes"):
+        run_shards(Progress(StringIO()), settings_of(tmp_path), jobs=jobs)
+
+
+def test_an_interruption_lets_all_processes_clean_up_at_once(tmp_path: Path) -> None:
+    program = fake(
+        tmp_path,
+        FAKE
+        + "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), (root / 'tidied').touch(), "
+        "sys.exit(1)))\n(root / 'there').touch()\ntime.sleep(60)",
+    )
+    starter = tmp_path / "starter.py"
+    starter.write_text(
+        "import sys\nfrom environment.console import Progress\n"
+        "from environment.settings import Settings\n"
+        "from environment.shards.run import run_shards\n"
+        f"settings = Settings(e2e_artifacts={str(tmp_path)!r})\n"
+        f"sys.exit(run_shards(Progress(), settings, jobs=2, program={program!r}))\n"
+    )
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, str(starter)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 40
+    while len(list(tmp_path.glob("*/*/there"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    interrupted_at = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert len(list(tmp_path.glob("*/*/tidied"))) == 2
+    assert time.monotonic() - interrupted_at < 5.5
