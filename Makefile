@@ -38,7 +38,7 @@ test: $(READY) ## Run ruff, mypy and the unit tests (no Docker needed)
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
-	$(PY) -m pytest --junitxml=$(RESULTS)/pytest.xml $(ARGS) || status=1; \
+	$(PY) -m pytest -n 2 --dist loadfile --junitxml=$(RESULTS)/pytest.xml $(ARGS) || status=1; \
 	exit $$status
 
 up: $(READY) ## Start the system and leave it running, to play with
