@@ -1,6 +1,7 @@
 # Thin on purpose: `python -m environment` knows how; this knows what belongs together.
 # ARGS reaches behave, pytest, the fixtures, the training, the bench, the mutants and the soak:
-# make e2e ARGS="--tags=@us1". JOBS=2 lets two processes run the suite side by side.
+# make e2e ARGS="--tags=@us1". JOBS=2 lets two processes run the suite side by side; ARGS=-n0 lets
+# the unit tests run in one, as --pdb and -s want it.
 
 VENV    := .venv
 BIN     := $(VENV)/bin

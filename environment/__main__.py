@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from environment.specification.commands import print_trace, print_verbatim
 RESULTS = REPO_ROOT / "artifacts" / "results" / "behave"
 EXIT_CANNOT = 2
 EXIT_INTERRUPTED = 130
+ECHO_S = 2.0
 
 PASSING_ON = frozenset({"fixtures", "models", "engines", "suite", "soak"})
 """Commands whose further options belong to the program they start."""
@@ -127,10 +129,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class Interrupt:
+    """A signal's handler: interrupts; an echo, as `make` and `timeout` send, is the same word."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt, unless this is an echo of the signal before."""
+        now = time.monotonic()
+        if self._at is None or now - self._at > ECHO_S:
+            self._at = now
+            raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt = Interrupt()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     sys.exit(main())

@@ -29,7 +29,8 @@ from environment.provision.workbench import (
 from environment.settings import REPO_ROOT, Settings, load_settings
 from environment.stack.ownership import Owner
 from environment.stack.production import ProductionStack
-from environment.stack.reaper import reap, remove_all, remove_kept, sweep
+from environment.stack.reaper import reap, remove_all, remove_kept
+from environment.stack.sweeping import sweep_in_turn
 from environment.stack.system import System, describe
 
 CLIP = "fixtures/streams/30s-english-counting.mp4"
@@ -81,7 +82,7 @@ def up(progress: Progress) -> int:
     client = ensure_engine(progress)
     ensure_host_tools(progress, STREAM_TOOLS)
     image_set = ensure_images(client, settings, progress)
-    sweep(client)
+    sweep_in_turn(client)
     if removed := remove_kept(client, _kept_run(settings)):
         progress.line(f"removed what an earlier `up` left running: {', '.join(removed)}")
     owner = Owner.current(_kept_run(settings), kept=True)
@@ -108,7 +109,7 @@ def down(progress: Progress, *, everything: bool = False) -> int:
     if everything:
         removed = remove_all(client)
     else:
-        removed = [*remove_kept(client, _kept_run(load_settings())), *sweep(client)]
+        removed = [*remove_kept(client, _kept_run(load_settings())), *sweep_in_turn(client)]
     print(f"removed: {', '.join(removed)}" if removed else "nothing was running")
     return 0
 
@@ -133,7 +134,7 @@ def models(progress: Progress, arguments: Sequence[str]) -> int:
     """Train the pocket models in the workbench; `arguments` go to the program that does it."""
     client = ensure_engine(progress)
     image = ensure_workbench(client, load_settings(), progress)
-    sweep(client)
+    sweep_in_turn(client)
     return train_models(client, image, arguments).status
 
 
@@ -144,7 +145,7 @@ def engines(progress: Progress, profile: str | None, arguments: Sequence[str]) -
     """
     client = ensure_engine(progress)
     image = ensure_workbench(client, load_settings(), progress)
-    sweep(client)
+    sweep_in_turn(client)
     profiles = TESTED_PROFILES if profile is None else (profile,)
     return run_engine_tests(client, image, arguments, profiles=profiles).status
 
@@ -153,7 +154,7 @@ def pull(progress: Progress, brought: str | None) -> int:
     """Fill the volume of the full models, from the hubs or from a folder that was brought."""
     settings = load_settings()
     client = ensure_engine(progress)
-    sweep(client)
+    sweep_in_turn(client)
     folder = Path(brought).expanduser() if brought else None
     return pull_models(client, settings, progress, brought=folder).status
 

@@ -12,6 +12,7 @@ from environment.proofs.nested_proofs import prove_explained, prove_healthy_firs
 from environment.runs.nested import NestedRun
 from environment.runs.program import Program
 from environment.runs.watching import watch
+from environment.stack.sweeping import nobody_sweeps
 from environment.vocabulary import Context, given, then, when
 from environment.waiting import wait_for, wait_within
 
@@ -77,11 +78,16 @@ def run_signalled_at_random(context: Context, name: str, life_s: int) -> None:
     "from its first container on"
 )
 def run_killed_with_watchdog(context: Context, life_s: int) -> None:
-    """Wait for the container, let some time pass, and kill both: nobody clears up."""
+    """Wait for the container, let some time pass, and kill both: nobody clears up.
+
+    What is there then is noted before any other run beside this one may sweep it away.
+    """
     nested: NestedRun = context.run.notes["nested"]
     nested.wait_container(timeout_s=context.session.settings.timeout(60))
     _live_a_while(context, "when the power is cut", life_s)
-    nested.kill_all()
+    with nobody_sweeps():
+        nested.kill_all()
+        context.run.notes["left"] = nested.objects()
 
 
 @given("a program beside the suite that does not end by itself")
@@ -93,7 +99,7 @@ def endless_program(context: Context) -> None:
 @then("something of it is left")
 def something_left(context: Context) -> None:
     """Find what the next start has to take away: else that would prove nothing."""
-    left = context.run.notes["nested"].objects()
+    left = context.run.notes["left"]
     context.session.log_event("left_behind", objects="; ".join(left))
     expect(
         any(name.startswith("container ") for name in left)

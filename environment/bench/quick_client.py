@@ -1,20 +1,27 @@
-"""A client in a process of its own, so that nothing of the harness delays what it measures."""
+"""A client in a process of its own, so that nothing of the harness delays what it measures.
+
+`python -m environment.bench.quick_client <plan.json> <sounds.npy>` prints its `Report` as JSON.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import socketio
+from pydantic import BaseModel
+from socketio.exceptions import ConnectionError as CannotConnect
 
-ANSWER_TIMEOUT_S: Final = 60.0
+from environment.bench.payloads import data_of, opening_of
+from environment.measuring.sound import Samples
+
+EXIT_CANNOT: Final = 1
 _MOST_NEWS: Final = 100
 _FAILED: Final = "failed: "
 _SOONER: Final = 10
@@ -24,42 +31,48 @@ class NotAcknowledged(Exception):  # noqa: N818 - it says what happened
     """sts-service refused, hung up, or did not answer in time."""
 
 
-@dataclass(frozen=True)
-class Sending:
-    """Fragments of one stream, sent one after the other; payloads as the wire has them."""
+class Plan(BaseModel):
+    """What to send where: streams one after the other, and of each its fragments one by one."""
 
     url: str
     token: str | None
-    opening: dict[str, Any]
-    fragments: Sequence[dict[str, Any]]
+    streams: list[str]
+    fragments_each: int
     timeout_s: float
 
 
-@contextmanager
-def quick_clients() -> Iterator[ProcessPoolExecutor]:
-    """A process for ``acknowledged_in_ms`` that goes before the workers, where that is allowed."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_go_first) as clients:
-        yield clients
+class Report(BaseModel):
+    """Milliseconds until each fragment was queued, and whether this process went first."""
+
+    took_ms: list[float]
+    went_first: bool
 
 
-def goes_first() -> bool:
-    """Whether this process goes before others, which only root's may."""
-    return os.getpriority(os.PRIO_PROCESS, 0) < 0
-
-
-def acknowledged_in_ms(sending: Sending) -> list[float]:
+def measure(plan: Plan, sounds: Sequence[Samples]) -> list[float]:
     """Milliseconds from sending each fragment to hearing that it is queued.
 
     Raises:
         NotAcknowledged: one was refused, or not answered in time.
     """
-    return asyncio.run(_acknowledged_in_ms(sending))
+    took_ms: list[float] = []
+    for stream_id in plan.streams:
+        fragments = [
+            data_of(stream_id, number, sounds[number % len(sounds)])
+            for number in range(plan.fragments_each)
+        ]
+        try:
+            took_ms += asyncio.run(_acknowledged_in_ms(plan, opening_of(stream_id), fragments))
+        except CannotConnect as error:
+            raise NotAcknowledged(f"sts-service at {plan.url} lets nobody in: {error}") from error
+    return took_ms
 
 
-async def _acknowledged_in_ms(sending: Sending) -> list[float]:
+async def _acknowledged_in_ms(
+    plan: Plan, opening: dict[str, Any], fragments: Sequence[dict[str, Any]]
+) -> list[float]:
     client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
     news: asyncio.Queue[str] = asyncio.Queue(_MOST_NEWS)
-    stream_id = str(sending.opening["stream_id"])
+    stream_id = str(opening["stream_id"])
     took_ms: list[float] = []
 
     async def ready(_: dict[str, Any]) -> None:
@@ -75,14 +88,14 @@ async def _acknowledged_in_ms(sending: Sending) -> list[float]:
     async def heard(wanted: str) -> None:
         # Each answer has this bound for itself: in sum many slow ones would pass for one missing.
         try:
-            async with asyncio.timeout(sending.timeout_s):
+            async with asyncio.timeout(plan.timeout_s):
                 while (said := await news.get()) != wanted:
                     if said.startswith(_FAILED):
                         raise NotAcknowledged(f"sts-service does not acknowledge: {said}")
         except TimeoutError as error:
             before = ", ".join(f"{ms:.0f}" for ms in took_ms)
             raise NotAcknowledged(
-                f"sts-service did not answer within {sending.timeout_s:g} s; "
+                f"sts-service did not answer within {plan.timeout_s:g} s; "
                 f"acknowledgements before it, in ms: {before or 'none'}"
             ) from error
 
@@ -92,28 +105,51 @@ async def _acknowledged_in_ms(sending: Sending) -> list[float]:
     client.on("disconnect", failed)
     try:
         await client.connect(
-            sending.url,
-            auth={"token": sending.token} if sending.token else None,
+            plan.url,
+            auth={"token": plan.token} if plan.token else None,
             transports=["websocket"],
-            wait_timeout=sending.timeout_s,
+            wait_timeout=plan.timeout_s,
         )
-        await client.emit("stream:init", sending.opening)
+        await client.emit("stream:init", opening)
         await heard(stream_id)
-        for fragment in sending.fragments:
+        for fragment in fragments:
             begun = time.monotonic()
             await client.emit("fragment:data", fragment)
             await heard(fragment["fragment_id"])
             took_ms.append((time.monotonic() - begun) * 1000)
         # What still waits is of no interest: opened again, the stream begins anew.
-        await client.emit("stream:init", sending.opening)
+        await client.emit("stream:init", opening)
         await heard(stream_id)
     finally:
         await client.shutdown()
     return took_ms
 
 
-def _go_first() -> None:
-    # Client and workers share the machine's processors here, and the client's own wait for one is
-    # no delay of the service's.
-    if os.geteuid() == 0:
+def _go_first() -> bool:
+    """Go before other processes, where that is allowed.
+
+    Client and workers share the machine's processors here, and the client's own wait for one is
+    no delay of the service's.
+    """
+    try:
         os.setpriority(os.PRIO_PROCESS, 0, -_SOONER)
+    except PermissionError:
+        return False
+    return True
+
+
+def main(plan_file: str, sounds_file: str) -> int:
+    """Measure, print; the exit status."""
+    plan = Plan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
+    went_first = _go_first()
+    try:
+        took_ms = measure(plan, list(np.load(sounds_file)))
+    except NotAcknowledged as error:
+        print(error, file=sys.stderr)
+        return EXIT_CANNOT
+    print(Report(took_ms=took_ms, went_first=went_first).model_dump_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -35,13 +35,13 @@ class Dockerd:
         panics = [line for line in lines if line.startswith(("panic:", "fatal error:"))]
         return (panics or lines or ["it left no log"])[-1]
 
-    def cannot_read_its_networks(self) -> bool:
+    def ended_over_its_networks(self) -> bool:
         """Whether it ended over a network of which only half was written.
 
         A daemon that is killed while it makes a network leaves that behind, and then panics at
         each start (moby/moby#45057).
         """
-        return _UNREADABLE_NETWORKS in self._said()
+        return self.ended() is not None and _UNREADABLE_NETWORKS in self._said()
 
     def _said(self) -> str:
         try:

@@ -48,7 +48,7 @@ def ensure_engine(progress: Progress) -> docker.DockerClient:
             with progress.step("install the Docker engine") as step:
                 _install(step)
         with progress.step("start the Docker engine") as step:
-            return _start(step)
+            return _start(step, progress)
 
 
 def find_engine() -> docker.DockerClient | None:
@@ -144,7 +144,7 @@ def _install(step: Step) -> None:
         )
 
 
-def _start(step: Step) -> docker.DockerClient:
+def _start(step: Step, progress: Progress) -> docker.DockerClient:
     if _is_managed():
         step.note("systemctl start docker")
         _start_by_systemd()
@@ -152,12 +152,20 @@ def _start(step: Step) -> docker.DockerClient:
     daemon = dockerd.start()
     try:
         return _wait_until_it_answers(daemon)
-    except EngineUnavailable:
-        if daemon is None or not daemon.cannot_read_its_networks():
+    except EngineUnavailable as error:
+        if daemon is None or not daemon.ended_over_its_networks():
             raise
-    aside = dockerd.set_networks_aside()
-    where = "nowhere" if aside is None else aside.name
-    step.note(f"put its half-written list of networks aside as {where}, starting anew")
+        aside = dockerd.set_networks_aside()
+        if aside is None:
+            raise EngineUnavailable(
+                f"{error.message} It cannot read its networks (moby/moby#45057).",
+                remedy="put network/files/local-kv.db in its data-root aside; images, containers "
+                "and volumes are not in it.",
+            ) from error
+    progress.line(
+        f"       the engine could not read its networks, and starts anew without them: {aside}"
+    )
+    progress.line("       networks that were made by hand have to be made anew")
     return _wait_until_it_answers(dockerd.start())
 
 

@@ -53,6 +53,7 @@ class Program:
         self._log: IO[bytes] = _log_to(log_file)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
+        self._asked = False
 
     @property
     def started_at(self) -> float:
@@ -108,10 +109,18 @@ class Program:
         process.kill()
         process.wait(KILL_TIMEOUT_S)
 
+    def ask_to_end(self) -> None:
+        """Let it begin to end, without waiting for that; harmless when it has ended."""
+        self._asked = True
+        self.signal(signal.SIGTERM)
+
     def end(self) -> None:
-        """End it in order: terminate, after the grace kill. Harmless when it has ended."""
+        """End it in order: terminate, after the grace kill. Harmless when it has ended.
+
+        One that was asked to end already is not asked again: twice means at once to many.
+        """
         if self._process is not None:
-            _end(self._process, self._grace_s)
+            _end(self._process, self._grace_s, asked=self._asked)
 
     def __enter__(self) -> Self:
         return self if self._process is not None else self.start()
@@ -162,10 +171,11 @@ def _log_to(path: Path | None) -> IO[bytes]:
     return path.open("w+b")
 
 
-def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
+def _end(process: subprocess.Popen[bytes], grace_s: float, *, asked: bool = False) -> None:
     for number, timeout_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILL_TIMEOUT_S)):
         if process.poll() is not None:
             return
-        process.send_signal(number)
+        if number == signal.SIGKILL or not asked:
+            process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=timeout_s)

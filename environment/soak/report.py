@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from environment.evidence.report import shown, spoken_duration
-from environment.soak.attempt import Attempt, Scenario
 from environment.soak.rate import Rate
+from environment.suite_runs.attempt import Attempt, Scenario
 
 PASS_RATE: Final = 0.95
 """SC-007: of ten runs' scenarios, so many have to pass."""

@@ -11,9 +11,11 @@ from environment.errors import SettingsInvalid
 from environment.evidence.artifacts import write_json
 from environment.evidence.report import shown, spoken_duration
 from environment.settings import REPO_ROOT
-from environment.soak.attempt import BEHAVE, Attempt, run_once
-from environment.soak.folders import new_folder
 from environment.soak.report import SoakReport, render
+from environment.suite_runs.attempt import Attempt
+from environment.suite_runs.folders import new_folder
+from environment.suite_runs.process import BEHAVE, run_once
+from environment.suite_runs.selection import with_features
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -56,21 +58,6 @@ def soak(
     if report.interrupted:
         return EXIT_INTERRUPTED
     return 0 if report.reliable else EXIT_FAILED
-
-
-def with_features(arguments: Sequence[str]) -> list[str]:
-    """Return behave's arguments with ``features/`` before them, unless they name a feature."""
-    return [*([] if names_a_feature(arguments) else ["features/"]), *arguments]
-
-
-def names_a_feature(arguments: Sequence[str]) -> bool:
-    """Whether behave's arguments say which features to run."""
-    return any(
-        not word.startswith("-")
-        and (word.startswith("features") or word.partition(":")[0].endswith(".feature"))
-        and (REPO_ROOT / word.partition(":")[0]).exists()
-        for word in arguments
-    )
 
 
 def _told(attempt: Attempt, attempts: Sequence[Attempt], runs: int) -> str:

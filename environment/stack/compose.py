@@ -28,7 +28,8 @@ from environment.stack.containers import (
 from environment.stack.network import BridgeNetwork
 from environment.stack.ownership import Owner
 from environment.stack.ports import engine_host, is_port_conflict, port_taken
-from environment.stack.reaper import reap, sweep
+from environment.stack.reaper import reap
+from environment.stack.sweeping import sweep_in_turn
 from environment.stack.topology import EventSink, discard_event
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class ComposeStack:
         """
         if self._started_in_s is not None:
             return
-        sweep(self._client)
+        sweep_in_turn(self._client)
         begun = time.monotonic()
         self._describe()
         # Two that made the same network at once would make two of one name.

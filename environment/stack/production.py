@@ -34,7 +34,8 @@ from environment.stack.foreign import reached_from_host
 from environment.stack.network import BridgeNetwork
 from environment.stack.ownership import Owner
 from environment.stack.ports import engine_host, free_ports
-from environment.stack.reaper import reap, sweep
+from environment.stack.reaper import reap
+from environment.stack.sweeping import sweep_in_turn
 from environment.stack.topology import EventSink, discard_event
 
 if TYPE_CHECKING:
@@ -306,7 +307,7 @@ class ProductionStack:
         return (*restored, *revived)
 
     def _bring_up(self) -> None:
-        sweep(self._client)
+        sweep_in_turn(self._client)
         self.network.ensure()
         if self.settings.e2e_dynamic_ports:
             for container in self.containers.values():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,8 +36,8 @@ def _ended(log: Path, said: str) -> dockerd.Dockerd:
 
 def test_a_panic_over_networks_is_told_from_the_log_of_this_start(tmp_path: Path) -> None:
     log = tmp_path / "dockerd.log"
-    assert _ended(log, _PANIC).cannot_read_its_networks()
-    assert not _ended(log, "failed to start daemon: no iptables\n").cannot_read_its_networks()
+    assert _ended(log, _PANIC).ended_over_its_networks()
+    assert not _ended(log, "failed to start daemon: no iptables\n").ended_over_its_networks()
 
 
 def test_a_panic_is_named_by_its_first_line(tmp_path: Path) -> None:
@@ -63,19 +65,38 @@ def test_networks_put_aside_are_kept_each_time(tmp_path: Path) -> None:
 def test_the_engine_is_started_anew_without_its_networks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts = _ends_at_each_start(tmp_path, monkeypatch, [_PANIC, "no iptables\n"])
+    said = StringIO()
+    client: Any = object()
+    machine = Machine(tmp_path, monkeypatch, ends=[_PANIC], answers=client)
+    with Progress(said).step("start") as step:
+        assert engine._start(step, Progress(said)) is client
+    assert machine.put_aside == 1
+    assert "starts anew without them" in said.getvalue()
+    assert "local-kv.db.unreadable-1" in said.getvalue()
+
+
+def test_a_second_panic_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(tmp_path, monkeypatch, ends=[_PANIC, "no iptables\n"])
     with Progress().step("start") as step, pytest.raises(EngineUnavailable, match="no iptables"):
-        engine._start(step)
-    assert starts == ["networks put aside"]
+        engine._start(step, Progress())
+    assert machine.put_aside == 1
+
+
+def test_where_the_list_lies_elsewhere_the_remedy_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Machine(tmp_path, monkeypatch, ends=[_PANIC], networks=None)
+    with Progress().step("start") as step, pytest.raises(EngineUnavailable, match="data-root"):
+        engine._start(step, Progress())
 
 
 def test_another_end_is_said_and_nothing_is_put_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_aside = _ends_at_each_start(tmp_path, monkeypatch, ["no iptables\n", _PANIC])
+    machine = Machine(tmp_path, monkeypatch, ends=["no iptables\n"])
     with Progress().step("start") as step, pytest.raises(EngineUnavailable, match="no iptables"):
-        engine._start(step)
-    assert put_aside == []
+        engine._start(step, Progress())
+    assert machine.put_aside == 0
 
 
 def test_a_pid_file_counts_only_for_the_process_it_means(tmp_path: Path) -> None:
@@ -99,14 +120,34 @@ def test_the_mtu_is_one_a_bridge_can_have() -> None:
     assert 576 <= dockerd._uplink_mtu() <= 65536
 
 
-def _ends_at_each_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: list[str]
-) -> list[str]:
-    put_aside: list[str] = []
-    monkeypatch.setattr(engine, "_is_managed", lambda: False)
-    monkeypatch.setattr(engine, "_answering", lambda _: None)
-    monkeypatch.setattr(dockerd, "start", lambda: _ended(tmp_path / "log", ends.pop(0)))
-    monkeypatch.setattr(
-        dockerd, "set_networks_aside", lambda: put_aside.append("networks put aside")
-    )
-    return put_aside
+class Machine:
+    """One whose dockerd ends as told at each start, and answers when it has no end left."""
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        ends: list[str],
+        answers: object = None,
+        networks: str | None = "local-kv.db.unreadable-1",
+    ) -> None:
+        self.put_aside = 0
+        self._networks = networks
+        log = tmp_path / "log"
+        monkeypatch.setattr(engine, "_is_managed", lambda: False)
+        monkeypatch.setattr(engine, "_answering", lambda _: None if ends else self._up(answers))
+        monkeypatch.setattr(dockerd, "start", lambda: self._next(log, ends))
+        monkeypatch.setattr(dockerd, "set_networks_aside", self._set_aside)
+        self._started = 0
+
+    def _next(self, log: Path, ends: list[str]) -> dockerd.Dockerd | None:
+        self._started += 1
+        return _ended(log, ends.pop(0)) if ends else None
+
+    def _up(self, client: object) -> object:
+        return client if self._started > 1 else None
+
+    def _set_aside(self) -> Path | None:
+        self.put_aside += 1
+        return Path(self._networks) if self._networks else None

@@ -46,7 +46,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def root(machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(debian, "can_install", lambda: True)
-    monkeypatch.setattr(engine, "_start", lambda _step: machine["starts"])
+    monkeypatch.setattr(engine, "_start", lambda _step, _progress: machine["starts"])
     machine["starts"] = Engine()
     return machine
 

@@ -6,13 +6,17 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import socketio
 from aiohttp import web
 
-from environment.bench.quick_client import NotAcknowledged, Sending, acknowledged_in_ms
+from environment.bench.acknowledgement import report_of
+from environment.bench.quick_client import NotAcknowledged, Plan, measure
+from environment.errors import HarnessError
 
 _DELAY_S = 0.08
 
@@ -60,24 +64,46 @@ def _server(answer: str | None) -> Iterator[str]:
         loop.close()
 
 
-def _sending(url: str, timeout_s: float = 10.0) -> Sending:
-    fragments = [{"fragment_id": f"f{number}"} for number in range(3)]
-    return Sending(url, None, {"stream_id": "s"}, fragments, timeout_s)
+SOUNDS = [np.zeros(4800, np.float32)]
+
+
+def plan_for(url: str, timeout_s: float = 10.0) -> Plan:
+    return Plan(url=url, token=None, streams=["a", "b"], fragments_each=3, timeout_s=timeout_s)
 
 
 def test_a_known_delay_is_read() -> None:
     with _server("queued") as url:
-        took_ms = acknowledged_in_ms(_sending(url))
-    assert len(took_ms) == 3
-    assert all(80 <= ms < 500 for ms in took_ms)
-    assert min(took_ms) < 110
+        took_ms = measure(plan_for(url), SOUNDS)
+    assert len(took_ms) == 6
+    assert all(80 <= ms < 1000 for ms in took_ms)
+    assert min(took_ms) < 200
 
 
 def test_what_is_only_in_work_is_not_taken_for_queued() -> None:
     with _server("processing") as url, pytest.raises(NotAcknowledged, match="did not answer"):
-        acknowledged_in_ms(_sending(url, timeout_s=0.3))
+        measure(plan_for(url, timeout_s=0.3), SOUNDS)
 
 
 def test_a_refusal_is_quoted() -> None:
     with _server("error") as url, pytest.raises(NotAcknowledged, match="QUEUE_FULL"):
-        acknowledged_in_ms(_sending(url))
+        measure(plan_for(url), SOUNDS)
+
+
+def test_a_service_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(NotAcknowledged, match="lets nobody in"):
+        measure(plan_for("http://127.0.0.1:9", timeout_s=2), SOUNDS)
+
+
+def test_it_reports_from_a_process_of_its_own(tmp_path: Path) -> None:
+    np.save(tmp_path / "sounds.npy", np.stack(SOUNDS))
+    with _server("queued") as url:
+        (tmp_path / "plan.json").write_text(plan_for(url).model_dump_json())
+        report = report_of(tmp_path, 30)
+    assert len(report.took_ms) == 6
+
+
+def test_what_it_cannot_do_is_told_in_its_words(tmp_path: Path) -> None:
+    np.save(tmp_path / "sounds.npy", np.stack(SOUNDS))
+    (tmp_path / "plan.json").write_text(plan_for("http://127.0.0.1:9").model_dump_json())
+    with pytest.raises(HarnessError, match="cannot be measured: sts-service at http"):
+        report_of(tmp_path, 30)

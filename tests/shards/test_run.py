@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,8 @@ number = int(root.name.removeprefix("process-"))
 folder = root / "20260101-000000-000"
 folder.mkdir(parents=True)
 (root / "latest").symlink_to(folder.name)
-told = {name: os.environ.get(name) for name in ("E2E_RUN_ID", "E2E_DYNAMIC_PORTS")}
+names = "E2E_RUN_ID", "E2E_NETWORK_NAME", "E2E_DYNAMIC_PORTS"
+told = {name: os.environ.get(name) for name in names}
 (root / "given.json").write_text(json.dumps(dict(arguments=sys.argv[1:], **told)))
 print("behave of process", number)
 def end(of):
@@ -71,12 +73,12 @@ def given(tmp_path: Path) -> list[dict[str, object]]:
 
 
 def test_two_processes_run_every_feature_once(tmp_path: Path) -> None:
-    assert run(tmp_path, GREEN, "--tags=@p1") == 0
+    assert run(tmp_path, GREEN, "--no-color") == 0
     words = [told["arguments"] for told in given(tmp_path)]
     assert len(words) == 2
     features = [word for each in words for word in each if word.endswith(".feature")]  # type: ignore[attr-defined]
     assert sorted(features) == [f"features/{name}" for name in every_feature()]
-    assert all("--tags=@p1" in each for each in words)  # type: ignore[operator]
+    assert all("--no-color" in each for each in words)  # type: ignore[operator]
 
 
 def test_only_the_first_has_the_system_that_the_settings_describe(
@@ -90,9 +92,21 @@ def test_only_the_first_has_the_system_that_the_settings_describe(
     assert (second["E2E_RUN_ID"], second["E2E_DYNAMIC_PORTS"]) == ("process-2", "1")
 
 
-def test_a_run_id_of_the_users_is_kept_in_the_others(tmp_path: Path) -> None:
-    run(tmp_path, GREEN, run_id="mine")
-    assert given(tmp_path)[1]["E2E_RUN_ID"] == "mine-2"
+@pytest.mark.parametrize(("run_id", "second"), [("mine", "mine-2"), ("x" * 40, "x" * 38 + "-2")])
+def test_a_run_id_of_the_users_is_kept_in_the_others(
+    tmp_path: Path, run_id: str, second: str
+) -> None:
+    run(tmp_path, GREEN, run_id=run_id)
+    assert given(tmp_path)[1]["E2E_RUN_ID"] == second
+    assert Settings(e2e_run_id=second)
+
+
+def test_a_network_that_has_a_name_is_the_firsts_alone(tmp_path: Path) -> None:
+    settings = Settings(e2e_artifacts=str(tmp_path), e2e_network_name="ci-4711")
+    run_shards(Progress(StringIO()), settings, jobs=2, program=fake(tmp_path, GREEN))
+    first, second = given(tmp_path)
+    assert first["E2E_NETWORK_NAME"] is None
+    assert second["E2E_NETWORK_NAME"] == "ci-4711-2"
 
 
 def test_one_failure_fails_the_whole_and_is_told(
@@ -107,17 +121,32 @@ def test_one_failure_fails_the_whole_and_is_told(
     assert "behave of process 2" in printed
 
 
-def test_a_process_for_which_nothing_was_selected_is_no_failure(tmp_path: Path) -> None:
-    text = FAKE + "end(lambda word: 'passed' if number == 1 else 'not_selected')"
+def test_a_process_whose_scenarios_were_all_skipped_is_no_failure(tmp_path: Path) -> None:
+    text = FAKE + "end(lambda word: 'passed' if number == 1 else 'skipped')"
     assert run(tmp_path, text) == 0
+
+
+def test_features_without_a_selected_scenario_are_left_out(tmp_path: Path) -> None:
+    assert run(tmp_path, GREEN, "--tags=@us1 and @spec-021") == 0
+    (only,) = given(tmp_path)
+    assert only["arguments"] == [
+        "--tags=@us1 and @spec-021",
+        "features/production/us1_independent_containers.feature",
+    ]
+
+
+def test_what_selects_nothing_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="No scenario is selected by --tags=@nobody"):
+        run(tmp_path, GREEN, "--tags=@nobody")
+    assert given(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        (FAKE + "end(lambda word: 'not_selected')", "0 passed"),
-        (FAKE + "end(lambda word: 'passed') if number == 1 else sys.exit(0)", "no summary"),
-        (FAKE + "end(lambda word: 'passed') if number == 2 else time.sleep(60)", "did not end"),
+        (FAKE + "end(lambda word: 'skipped')", "every scenario was skipped"),
+        (FAKE + "end(lambda word: 'passed') if number == 1 else sys.exit(0)", "2: ended with exit"),
+        (FAKE + "end(lambda word: 'passed') if number == 2 else time.sleep(60)", "1: did not end"),
     ],
 )
 def test_a_run_that_only_looks_green_has_failed(
@@ -128,10 +157,12 @@ def test_a_run_that_only_looks_green_has_failed(
         settings_of(tmp_path),
         jobs=2,
         program=fake(tmp_path, text),
-        limit_s=2 if "sleep" in text else 20,
+        limit_s=3 if "sleep" in text else 20,
     )
     assert status == 1
-    assert trouble in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert trouble in printed
+    assert len(re.findall(r"^process \d: ", printed, re.MULTILINE)) <= 1
 
 
 def test_a_feature_that_is_named_is_run_by_one_process(tmp_path: Path) -> None:
@@ -146,12 +177,18 @@ def test_a_number_of_processes_that_makes_no_sense_is_refused(tmp_path: Path, jo
         run_shards(Progress(StringIO()), settings_of(tmp_path), jobs=jobs)
 
 
-def test_an_interruption_lets_all_processes_clean_up_at_once(tmp_path: Path) -> None:
+def test_an_interruption_lets_each_process_clean_up_in_its_own_time(tmp_path: Path) -> None:
+    # The real one takes a second signal, seconds after the first, for an order to leave at once.
     program = fake(
         tmp_path,
         FAKE
-        + "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), (root / 'tidied').touch(), "
-        "sys.exit(1)))\n(root / 'there').touch()\ntime.sleep(60)",
+        + "def tidy(*_):\n"
+        + "    with (root / 'asked').open('a') as asked: asked.write('once ')\n"
+        + "    time.sleep(4 if number == 1 else 0)\n"
+        + "    (root / 'tidied').touch(); sys.exit(1)\n"
+        + "signal.signal(signal.SIGTERM, tidy)\n"
+        + "(root / 'there').touch()\n"
+        + "while True: time.sleep(1)",
     )
     starter = tmp_path / "starter.py"
     starter.write_text(
@@ -173,9 +210,9 @@ def test_an_interruption_lets_all_processes_clean_up_at_once(tmp_path: Path) -> 
     deadline = time.monotonic() + 40
     while len(list(tmp_path.glob("*/*/there"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-    interrupted_at = time.monotonic()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    printed, _ = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert "all processes clean up" in printed
     assert len(list(tmp_path.glob("*/*/tidied"))) == 2
-    assert time.monotonic() - interrupted_at < 5.5
+    assert [path.read_text() for path in tmp_path.glob("*/*/asked")] == ["once ", "once "]

@@ -13,10 +13,11 @@ import pytest
 
 from environment.console import Progress
 from environment.errors import SettingsInvalid
-from environment.soak.attempt import Attempt, Scenario, run_once
 from environment.soak.rate import Rate
 from environment.soak.report import SoakReport, render
-from environment.soak.soak import soak, with_features
+from environment.soak.soak import soak
+from environment.suite_runs.attempt import Attempt, Scenario
+from environment.suite_runs.process import run_once
 
 # Writes a summary as the hooks do; the run's number decides what becomes of it.
 FAKE = """
@@ -163,24 +164,6 @@ def test_only_the_newest_soaks_are_kept(tmp_path: Path) -> None:
 def test_no_run_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="0 runs"):
         soak(quiet()[0], tmp_path, runs=0)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "selected"),
-    [
-        ([], ["features/"]),
-        (["--tags=@us1"], ["features/", "--tags=@us1"]),
-        (["-n", "the whole clip"], ["features/", "-n", "the whole clip"]),
-        (
-            ["features/production/us1_independent_containers.feature:10"],
-            ["features/production/us1_independent_containers.feature:10"],
-        ),
-    ],
-)
-def test_all_features_are_run_unless_one_is_named(
-    arguments: list[str], selected: list[str]
-) -> None:
-    assert with_features(arguments) == selected
 
 
 @pytest.mark.parametrize(

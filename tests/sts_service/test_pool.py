@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from services.contracts import ErrorCode, Stage
+from sts_service import worker
 from sts_service.engines.base import EngineLoadError
 from sts_service.engines.registry import Choice, Selection
 from sts_service.job import Failure, FragmentJob, Outcome, TimeLimits
@@ -100,6 +101,20 @@ async def test_yielding_workers_compute_only_while_nobody_else_does() -> None:
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
     finally:
         await pool.stop()
+
+
+async def test_a_worker_that_may_not_yield_works_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("not in this sandbox")
+
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(os, "sched_setscheduler", refuse, raising=False)
+    monkeypatch.setattr(worker, "_Loaded", type("_Loaded", (), {"engines": None, "info": None}))
+    worker.prepare(FAKES, "INFO", yielding=True)
+    assert worker.report().asr
+    assert "worker_cannot_yield" in capsys.readouterr().out
 
 
 async def test_a_worker_that_hangs_or_dies_costs_one_fragment(pool: WorkerPool) -> None:

@@ -246,6 +246,7 @@ async def serve(settings: Settings) -> int:
         if loading.done():
             await loading
             # A full collection visits all that was imported: 40 ms in which nobody is answered.
+            gc.collect()
             gc.freeze()
         await waiting
     except (OSError, EngineLoadError) as error:

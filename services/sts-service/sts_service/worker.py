@@ -34,10 +34,9 @@ def prepare(selection: Selection, log_level: str, yielding: bool = False) -> Non
     ``yielding`` workers give the processor up as soon as another process wants it.
     """
     os.nice(NICENESS)
-    if yielding and sys.platform == "linux":
-        # Niceness shares time out, but lets who wakes up wait: for some 3 ms at each packet.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     configure_logging(log_level)
+    if yielding:
+        _give_way()
     try:
         engines = load(selection)
     except EngineLoadError as error:
@@ -50,6 +49,17 @@ def prepare(selection: Selection, log_level: str, yielding: bool = False) -> Non
     _Loaded.engines = engines
     _Loaded.info = describe(selection, engines)
     atexit.register(engines.close)
+
+
+def _give_way() -> None:
+    if sys.platform != "linux":
+        return
+    try:
+        # Niceness shares time out, but lets who wakes up wait: for some 3 ms at each packet.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except OSError as error:
+        # Slower answers are better than none: a sandbox need not allow it.
+        _log.warning("worker_cannot_yield", error=str(error))
 
 
 def report() -> EngineInfo:
