@@ -93,7 +93,7 @@ def test_down_removes_what_is_left_or_everything(
 ) -> None:
     monkeypatch.setattr(commands, "find_engine", object)
     monkeypatch.setattr(commands, "remove_kept", lambda _client, _run: ["kept"])
-    monkeypatch.setattr(commands, "sweep", lambda _client: ["swept"])
+    monkeypatch.setattr(commands, "sweep_in_turn", lambda _client: ["swept"])
     monkeypatch.setattr(commands, "remove_all", lambda _client: ["all"])
     assert cli.main(["down", *options]) == 0
     assert capsys.readouterr().out == f"removed: {wanted}\n"
