@@ -179,11 +179,6 @@ def clean(progress: Progress) -> int:
     Volumes with models stay: what was brought by hand or trained for hours is not made anew in
     minutes.
     """
-    folders = [REPO_ROOT / "artifacts", SETUP_FOLDER, *(REPO_ROOT / name for name in _CACHES)]
-    for folder in folders:
-        if folder.is_dir():
-            shutil.rmtree(folder)
-            progress.line(f"removed {folder.relative_to(REPO_ROOT)}/")
     client = find_engine()  # one that does not run is not started for this
     if client is not None:
         down(progress)
@@ -194,6 +189,12 @@ def clean(progress: Progress) -> int:
         for volume in (load_settings().e2e_models_volume, TRAINING_VOLUME):
             if client.volumes.list(filters={"name": f"^{volume}$"}):
                 progress.line(f"kept    volume {volume}; `docker volume rm {volume}` removes it")
+    # Last: what was done before makes lock files there.
+    folders = [REPO_ROOT / "artifacts", SETUP_FOLDER, *(REPO_ROOT / name for name in _CACHES)]
+    for folder in folders:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+            progress.line(f"removed {folder.relative_to(REPO_ROOT)}/")
     return 0
 
 
