@@ -197,6 +197,8 @@ def _summary(attempts: Sequence[Attempt], took_s: float) -> list[str]:
             evidence = Path(scenario.evidence) if scenario.evidence else attempt.folder
             lines.append(f"failed: {scenario.feature}: {scenario.name} ({scenario.location})")
             lines.append(f"        evidence: {shown(evidence, REPO_ROOT)}{os.sep}")
+    if any(attempt.interrupted for attempt in attempts):
+        lines.append("interrupted: what was cut short says nothing of the suite")
     if all(attempt.skipped_all for attempt in attempts):
         lines.append("every scenario was skipped, so nothing is proven")
     counts = ", ".join(

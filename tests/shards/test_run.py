@@ -214,5 +214,6 @@ def test_an_interruption_lets_each_process_clean_up_in_its_own_time(tmp_path: Pa
     printed, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "all processes clean up" in printed
+    assert "interrupted: what was cut short" in printed
     assert len(list(tmp_path.glob("*/*/tidied"))) == 2
     assert [path.read_text() for path in tmp_path.glob("*/*/asked")] == ["once ", "once "]
