@@ -83,7 +83,7 @@ mutants: $(READY) ## Sabotage copies of the product; the suite must notice each
 
 soak: $(READY) ## Run the suite RUNS=10 times and print how often it passed (SC-007)
 	@$(PY) -m environment setup
-	@$(PY) -m environment soak --runs $(RUNS) $(ARGS)
+	@$(PY) -m environment soak --runs $(RUNS) --jobs $(JOBS) $(ARGS)
 
 clean: $(READY) ## Remove containers, images, wheels and evidence (not .venv, not models)
 	@$(PY) -m environment clean

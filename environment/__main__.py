@@ -73,6 +73,12 @@ def build_parser() -> argparse.ArgumentParser:
     suite.add_argument("--jobs", type=int, default=2, help="how many processes (default: 2)")
     many = add("soak", "run the suite many times, and print how often it passed; options of behave")
     many.add_argument("--runs", type=int, default=10, help="how many times (default: 10)")
+    many.add_argument("--jobs", type=int, default=1, help="processes for each run (default: 1)")
+    many.add_argument(
+        "--go-on",
+        action="store_true",
+        help="count the runs of the newest soak, and make those that it lacks",
+    )
     table = add("trace", "print which scenarios prove each requirement, and their last results")
     table.add_argument(
         "--results",
@@ -107,7 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "engines": lambda: commands.engines(progress, arguments.profile, further),
         "pull-models": lambda: commands.pull(progress, arguments.brought),
         "suite": lambda: commands.suite(progress, arguments.jobs, further),
-        "soak": lambda: commands.soak(progress, arguments.runs, further),
+        "soak": lambda: commands.soak(
+            progress, arguments.runs, further, jobs=arguments.jobs, go_on=arguments.go_on
+        ),
         "trace": lambda: print_trace(arguments.results),
         "verbatim": lambda: print_verbatim(arguments.specs),
         "clean": lambda: commands.clean(progress),

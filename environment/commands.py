@@ -166,11 +166,15 @@ def suite(progress: Progress, jobs: int, arguments: Sequence[str]) -> int:
     return run_shards(progress, load_settings(), jobs=jobs, arguments=arguments)
 
 
-def soak(progress: Progress, runs: int, arguments: Sequence[str]) -> int:
+def soak(
+    progress: Progress, runs: int, arguments: Sequence[str], *, jobs: int = 1, go_on: bool = False
+) -> int:
     """Run the suite `runs` times and print its pass rate; `arguments` go to behave (SC-007)."""
     from environment.soak.soak import soak as run_soak  # noqa: PLC0415 - brings scipy
 
-    return run_soak(progress, load_settings().artifacts_root, runs=runs, arguments=arguments)
+    return run_soak(
+        progress, load_settings(), runs=runs, jobs=jobs, go_on=go_on, arguments=arguments
+    )
 
 
 def clean(progress: Progress) -> int:

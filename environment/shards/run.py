@@ -29,7 +29,7 @@ _FAILED: Final = " status=failed "
 
 
 @dataclass(frozen=True)
-class _Shard:
+class Shard:
     """What one process is to run: its number among ``count``, and behave's arguments."""
 
     number: int
@@ -59,15 +59,11 @@ def run_shards(
     Raises:
         SettingsInvalid: so many processes cannot be had, or the arguments select nothing.
     """
-    if not 1 <= jobs <= MOST_JOBS:
-        raise SettingsInvalid(
-            f"{jobs} processes cannot run the suite.", remedy=f"ask for 1 to {MOST_JOBS}."
-        )
-    shards = _dealt(arguments, jobs)
+    shards = dealt(arguments, jobs)
     folder = new_folder(settings.artifacts_root, "processes")
     progress.line(f"       evidence: {shown(folder, REPO_ROOT)}{os.sep}")
     began = time.monotonic()
-    attempts = _run_all(progress, settings, folder, shards, program=program, limit_s=limit_s)
+    attempts = run_all(progress, settings, folder, shards, program=program, limit_s=limit_s)
     for attempt in attempts:
         print(f"\n{'=' * 72}\nprocess {attempt.number} of {len(attempts)}:\n")
         print(attempt.log.read_text(encoding="utf-8", errors="replace"))
@@ -77,9 +73,18 @@ def run_shards(
     return 0 if _all_passed(attempts) else EXIT_FAILED
 
 
-def _dealt(arguments: Sequence[str], jobs: int) -> list[_Shard]:
+def dealt(arguments: Sequence[str], jobs: int) -> list[Shard]:
+    """Deal the features that behave's ``arguments`` select out to ``jobs`` processes, at most.
+
+    Raises:
+        SettingsInvalid: so many processes cannot be had, or the arguments select nothing.
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise SettingsInvalid(
+            f"{jobs} processes cannot run the suite.", remedy=f"ask for 1 to {MOST_JOBS}."
+        )
     if names_features(arguments):
-        return [_Shard(1, 1, tuple(arguments), "the features that were named")]
+        return [Shard(1, 1, tuple(arguments), "the features that were named")]
     dealt = split(selected_features(arguments), known_seconds(), jobs)
     if not dealt:
         raise SettingsInvalid(
@@ -87,7 +92,7 @@ def _dealt(arguments: Sequence[str], jobs: int) -> list[_Shard]:
             remedy="see the tags in features/, and behave's --tags and --name.",
         )
     return [
-        _Shard(
+        Shard(
             number,
             len(dealt),
             (*arguments, *(f"features/{name}" for name in names)),
@@ -97,15 +102,16 @@ def _dealt(arguments: Sequence[str], jobs: int) -> list[_Shard]:
     ]
 
 
-def _run_all(
+def run_all(
     progress: Progress,
     settings: Settings,
     folder: Path,
-    shards: Sequence[_Shard],
+    shards: Sequence[Shard],
     *,
-    program: Sequence[str],
-    limit_s: float,
+    program: Sequence[str] = BEHAVE,
+    limit_s: float = RUN_LIMIT_S,
 ) -> list[Attempt]:
+    """Run each shard in a process, with its evidence below ``folder``, until all have ended."""
     runs = {
         shard: SuiteProcess(
             folder / f"process-{shard.number}",
@@ -143,7 +149,26 @@ def _run_all(
     ]
 
 
-def _wait_for_all(progress: Progress, runs: dict[_Shard, SuiteProcess], limit_s: float) -> None:
+def as_one(number: int, folder: Path, attempts: Sequence[Attempt]) -> Attempt:
+    """Put the processes of one run of the suite together, as if one had run it all."""
+    at_work = [attempt for attempt in attempts if not attempt.skipped_all] or list(attempts)
+    troubles = [
+        f"process {attempt.number}: {attempt.trouble}" for attempt in at_work if attempt.trouble
+    ]
+    statuses = [attempt.status for attempt in at_work]
+    return Attempt(
+        number=number,
+        status=None if None in statuses else max(filter(None, statuses), default=0),
+        duration_s=max(attempt.duration_s for attempt in attempts),
+        folder=folder,
+        log=folder,
+        scenarios=tuple(each for attempt in attempts for each in attempt.scenarios),
+        trouble="; ".join(troubles) or None,
+        interrupted=any(attempt.interrupted for attempt in attempts),
+    )
+
+
+def _wait_for_all(progress: Progress, runs: dict[Shard, SuiteProcess], limit_s: float) -> None:
     at_work = dict(runs)
     began = time.monotonic()
 
@@ -158,7 +183,7 @@ def _wait_for_all(progress: Progress, runs: dict[_Shard, SuiteProcess], limit_s:
     wait_for("all processes to end", over, timeout_s=limit_s, interval_s=LOOK_S)
 
 
-def _teller(progress: Progress, shard: _Shard) -> Callable[[str], None]:
+def _teller(progress: Progress, shard: Shard) -> Callable[[str], None]:
     """Tell of each failure at once: what else a process says is printed at its end."""
 
     def tell(scenario: str) -> None:

@@ -18,7 +18,9 @@ from environment.console import Progress
 from environment.errors import SettingsInvalid
 from environment.settings import Settings
 from environment.shards.plan import every_feature
-from environment.shards.run import run_shards
+from environment.shards.run import as_one, run_shards
+from environment.soak.soak import soak
+from environment.suite_runs.attempt import Attempt, Scenario
 
 # Notes what it was given; says that each feature's scenario had the outcome that ``of`` tells.
 FAKE = """
@@ -175,6 +177,37 @@ def test_a_feature_that_is_named_is_run_by_one_process(tmp_path: Path) -> None:
 def test_a_number_of_processes_that_makes_no_sense_is_refused(tmp_path: Path, jobs: int) -> None:
     with pytest.raises(SettingsInvalid, match=f"{jobs} processes"):
         run_shards(Progress(StringIO()), settings_of(tmp_path), jobs=jobs)
+
+
+def test_each_run_of_a_soak_may_have_several_processes(tmp_path: Path) -> None:
+    settings, program = settings_of(tmp_path), fake(tmp_path, GREEN)
+    assert soak(Progress(StringIO()), settings, runs=2, jobs=2, program=program) == 0
+    (total,) = tmp_path.glob("soak-*/soak.json")
+    attempts = json.loads(total.read_text())["attempts"]
+    assert [len(attempt["scenarios"]) for attempt in attempts] == [len(every_feature())] * 2
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcomes", "passed"),
+    [
+        ((0, 0), ("passed", "passed"), True),
+        ((0, 1), ("passed", "failed"), False),
+        ((0, None), ("passed", "passed"), False),
+        ((0, 0), ("passed", "skipped"), True),
+    ],
+)
+def test_processes_are_put_together_as_one_run(
+    tmp_path: Path, statuses: tuple[int | None, ...], outcomes: tuple[str, ...], passed: bool
+) -> None:
+    parts = [
+        Attempt(
+            n, status, 60.0 * n, tmp_path, tmp_path, (Scenario("s", "F", "f", told, None, None),)
+        )
+        for n, (status, told) in enumerate(zip(statuses, outcomes, strict=True), start=1)
+    ]
+    whole = as_one(7, tmp_path, parts)
+    assert (whole.number, whole.duration_s, len(whole.scenarios)) == (7, 120.0, 2)
+    assert whole.passed is passed
 
 
 def test_an_interruption_lets_each_process_clean_up_in_its_own_time(tmp_path: Path) -> None:

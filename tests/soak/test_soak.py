@@ -8,11 +8,13 @@ import sys
 import time
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from environment.console import Progress
 from environment.errors import SettingsInvalid
+from environment.settings import Settings
 from environment.soak.rate import Rate
 from environment.soak.report import SoakReport, render
 from environment.soak.soak import soak
@@ -53,6 +55,10 @@ def fake(tmp_path: Path, text: str) -> tuple[str, str]:
     return sys.executable, str(path)
 
 
+def settings_of(tmp_path: Path) -> Settings:
+    return Settings(e2e_artifacts=str(tmp_path))
+
+
 def quiet() -> tuple[Progress, StringIO]:
     said = StringIO()
     return Progress(said), said
@@ -76,7 +82,9 @@ def test_runs_that_pass_give_a_rate_with_its_interval(
 ) -> None:
     progress, said = quiet()
     arguments = ["--tags=@us1"]
-    status = soak(progress, tmp_path, runs=3, arguments=arguments, program=fake(tmp_path, GREEN))
+    status = soak(
+        progress, settings_of(tmp_path), runs=3, arguments=arguments, program=fake(tmp_path, GREEN)
+    )
     printed = capsys.readouterr().out
     assert status == 0
     assert "runs       3 of 3 passed: 100.0 % (95 % interval: 29.2 to 100.0 %)" in printed
@@ -94,7 +102,7 @@ def test_a_failed_run_is_told_with_its_evidence_and_fails_the_soak(
 ) -> None:
     text = FAKE + "summary(['passed', 'failed' if number == 2 else 'passed'])\n"
     text += "sys.exit(number == 2)"
-    assert soak(quiet()[0], tmp_path, runs=3, program=fake(tmp_path, text)) == 1
+    assert soak(quiet()[0], settings_of(tmp_path), runs=3, program=fake(tmp_path, text)) == 1
     printed = capsys.readouterr().out
     assert "runs       2 of 3 passed: 66.7 %" in printed
     assert "failed in 1 of 3 runs: F: scenario 1 (f.feature:1)" in printed
@@ -128,9 +136,10 @@ def test_an_interruption_ends_the_run_and_still_prints_the_table(tmp_path: Path)
     )
     starter = tmp_path / "starter.py"
     starter.write_text(
-        "import sys\nfrom pathlib import Path\n"
+        "import sys\nfrom environment.settings import Settings\n"
         "from environment.console import Progress\nfrom environment.soak.soak import soak\n"
-        f"sys.exit(soak(Progress(), Path({str(tmp_path)!r}), runs=5, program={program!r}))\n"
+        f"settings = Settings(e2e_artifacts={str(tmp_path)!r})\n"
+        f"sys.exit(soak(Progress(), settings, runs=5, program={program!r}))\n"
     )
     root = Path(__file__).parents[2]
     process = subprocess.Popen(
@@ -155,7 +164,7 @@ def test_an_interruption_ends_the_run_and_still_prints_the_table(tmp_path: Path)
 def test_only_the_newest_soaks_are_kept(tmp_path: Path) -> None:
     for day in range(1, 6):
         (tmp_path / f"soak-2026010{day}-000000").mkdir()
-    soak(quiet()[0], tmp_path, runs=1, program=fake(tmp_path, GREEN))
+    soak(quiet()[0], settings_of(tmp_path), runs=1, program=fake(tmp_path, GREEN))
     left = sorted(folder.name for folder in tmp_path.glob("soak-*"))
     assert len(left) == 3
     assert left[0] == "soak-20260104-000000"
@@ -163,7 +172,7 @@ def test_only_the_newest_soaks_are_kept(tmp_path: Path) -> None:
 
 def test_no_run_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="0 runs"):
-        soak(quiet()[0], tmp_path, runs=0)
+        soak(quiet()[0], settings_of(tmp_path), runs=0)
 
 
 @pytest.mark.parametrize(
@@ -200,3 +209,45 @@ def test_many_passed_runs_do_not_excuse_a_failed_one(tmp_path: Path) -> None:
     greens = tuple(attempt(number, green) for number in range(99))
     assert SoakReport(99, greens).reliable
     assert not SoakReport(100, (*greens, attempt(100, red))).reliable
+
+
+def test_a_soak_that_was_cut_short_can_be_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, program = settings_of(tmp_path), fake(tmp_path, GREEN)
+    soak(quiet()[0], settings, runs=2, program=program)
+    progress, said = quiet()
+    assert soak(progress, settings, runs=4, go_on=True, program=program) == 0
+    assert "going on after 2 runs" in said.getvalue()
+    assert "runs       4 of 4 passed" in capsys.readouterr().out
+    (folder,) = tmp_path.glob("soak-*")
+    assert sorted(path.name for path in folder.glob("run-*")) == [f"run-0{n}" for n in (1, 2, 3, 4)]
+
+
+def test_a_run_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
+    settings, program = settings_of(tmp_path), fake(tmp_path, GREEN)
+    soak(quiet()[0], settings, runs=2, program=program)
+    (total,) = tmp_path.glob("soak-*/soak.json")
+    document = json.loads(total.read_text())
+    document["attempts"][1]["interrupted"] = True
+    total.write_text(json.dumps(document))
+    progress, said = quiet()
+    assert soak(progress, settings, runs=2, go_on=True, program=program) == 0
+    assert "going on after 1 runs" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"), [({"arguments": ["--tags=@us1"]}, "arguments"), ({"jobs": 2}, "jobs")]
+)
+def test_runs_of_another_suite_are_not_counted(
+    tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    settings, program = settings_of(tmp_path), fake(tmp_path, GREEN)
+    soak(quiet()[0], settings, runs=1, program=program)
+    with pytest.raises(SettingsInvalid, match=f"something else: {told}"):
+        soak(quiet()[0], settings, runs=2, go_on=True, program=program, **changed)
+
+
+def test_without_a_soak_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="no soak to go on with"):
+        soak(quiet()[0], settings_of(tmp_path), runs=2, go_on=True)
