@@ -92,7 +92,11 @@ def run_killed_with_watchdog(context: Context, life_s: int) -> None:
 
 @given("a program beside the suite that does not end by itself")
 def endless_program(context: Context) -> None:
-    """Start one, as a step does; unlike ffmpeg it outlives the containers."""
+    """Start one, as a step does; unlike ffmpeg it outlives the containers.
+
+    As all that is started beside the system, it comes after the run's watchdog.
+    """
+    context.session.ground()
     context.run.cleanup.enter_context(Program(["sleep", "600"]))
 
 
