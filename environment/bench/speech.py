@@ -31,29 +31,19 @@ _PROPORTIONAL_KIB: Final = "cat /proc/[0-9]*/smaps_rollup | awk '/^Pss:/ {s += $
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a profile may take.
+    """What a profile may take: seconds to load, MiB in all, seconds for a fragment on one core."""
 
-    Seconds until the whole stack is up, and until sts-service alone is; MiB of its processes;
-    seconds for a fragment on one core.
-    """
-
-    stack_s: float
     load_s: float
     memory_mib: float
     fragment_s: float
 
 
 _BOUNDS: Final = {
-    "pocket": Bounds(stack_s=20, load_s=15, memory_mib=1600, fragment_s=0.5),
-    "embedded": Bounds(stack_s=10, load_s=10, memory_mib=700, fragment_s=1.0),
+    "pocket": Bounds(load_s=15, memory_mib=1600, fragment_s=0.5),
+    "embedded": Bounds(load_s=10, memory_mib=700, fragment_s=1.0),
 }
 # As many seconds as a fragment lasts: beyond that one core cannot keep up with one stream.
-_FULL_WEIGHTS: Final = Bounds(stack_s=30, load_s=60, memory_mib=8000, fragment_s=6.0)
-
-
-def bounds_of(profile: str) -> Bounds:
-    """The bounds of one profile of engines."""
-    return _BOUNDS.get(profile, _FULL_WEIGHTS)
+_FULL_WEIGHTS: Final = Bounds(load_s=60, memory_mib=8000, fragment_s=6.0)
 
 
 def measure(session: Session) -> tuple[Row, ...]:
@@ -62,7 +52,7 @@ def measure(session: Session) -> tuple[Row, ...]:
     Raises ``HarnessError`` when something cannot be measured at all.
     """
     stack = session.stack()
-    bounds = bounds_of(session.settings.sts_profile)
+    bounds = _BOUNDS.get(session.settings.sts_profile, _FULL_WEIGHTS)
     return (
         Row("sts-service, start to healthy", "s", 60, bounds.load_s, _load_s(stack)),
         Row(
