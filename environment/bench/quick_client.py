@@ -18,8 +18,8 @@ import socketio
 from pydantic import BaseModel
 from socketio.exceptions import ConnectionError as CannotConnect
 
-from environment.bench.payloads import data_of, opening_of
 from environment.measuring.sound import Samples
+from environment.runs.exchange import fragment_of, opening_of
 
 EXIT_CANNOT: Final = 1
 _MOST_NEWS: Final = 100
@@ -57,11 +57,12 @@ def measure(plan: Plan, sounds: Sequence[Samples]) -> list[float]:
     took_ms: list[float] = []
     for stream_id in plan.streams:
         fragments = [
-            data_of(stream_id, number, sounds[number % len(sounds)])
+            fragment_of(stream_id, number, sounds[number % len(sounds)]).wire()
             for number in range(plan.fragments_each)
         ]
         try:
-            took_ms += asyncio.run(_acknowledged_in_ms(plan, opening_of(stream_id), fragments))
+            opening = opening_of(stream_id).wire()
+            took_ms += asyncio.run(_acknowledged_in_ms(plan, opening, fragments))
         except CannotConnect as error:
             raise NotAcknowledged(f"sts-service at {plan.url} lets nobody in: {error}") from error
     return took_ms

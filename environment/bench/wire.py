@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from environment.bench import acknowledgement
-from environment.bench.payloads import data_of, opening_of
 from environment.bench.rows import Row
 from environment.bench.speech import memory_mib
 from environment.errors import WaitTimeout
 from environment.runs import bad_data
-from environment.runs.exchange import cut_speech
+from environment.runs.exchange import cut_speech, fragment_of, opening_of
 from environment.runs.wire_client import WireClient
 from environment.session import Session
 from environment.stack.containers import StsServiceContainer
@@ -51,7 +50,7 @@ def _growth_row(session: Session) -> Row:
     with _client(session) as client:
         _open(client, stream_id, session)
         for sequence in range(FRAGMENTS_IN_A_ROW):
-            data = data_of(stream_id, sequence, sounds[sequence % len(sounds)])
+            data = fragment_of(stream_id, sequence, sounds[sequence % len(sounds)]).wire()
             client.send("fragment:data", data)
             waiting.append(data["fragment_id"])
             if len(waiting) == _AT_ONCE:
@@ -110,7 +109,7 @@ def _client(session: Session) -> WireClient:
 
 
 def _open(client: WireClient, stream_id: str, session: Session) -> None:
-    client.send("stream:init", opening_of(stream_id))
+    client.send("stream:init", opening_of(stream_id).wire())
     client.wait_for("stream:ready", timeout_s=session.settings.timeout(_WAIT_S))
 
 

@@ -125,14 +125,7 @@ def exchange(
 def _converse(
     client: WireClient, speech: Speech, stream_id: str, timeout: Stretch, at_once: int
 ) -> None:
-    config = StreamConfig(
-        source_language=speech.source,
-        target_language=speech.target,
-        chunk_duration_ms=round(FRAGMENT_S * 1000),
-        sample_rate_hz=RATE_HZ,
-        channels=CHANNELS,
-    )
-    opening = StreamInit(stream_id=stream_id, worker_id="harness", config=config)
+    opening = opening_of(stream_id, source=speech.source, target=speech.target)
     client.send("stream:init", opening.wire())
     client.wait_for("stream:ready", timeout_s=timeout(_READY_TIMEOUT_S), stream_id=stream_id)
     waiting: deque[str] = deque()
@@ -147,7 +140,7 @@ def _converse(
     for number, sound in enumerate(speech.sounds):
         if len(waiting) == at_once:
             see_oldest()
-        data = _fragment(stream_id, number, sound)
+        data = fragment_of(stream_id, number, sound)
         client.send("fragment:data", data.wire())
         waiting.append(str(data.fragment_id))
     while waiting:
@@ -156,7 +149,20 @@ def _converse(
     client.wait_for("stream:complete", timeout_s=timeout(_READY_TIMEOUT_S), stream_id=stream_id)
 
 
-def _fragment(stream_id: str, number: int, sound: Samples) -> FragmentData:
+def opening_of(stream_id: str, *, source: str = "en", target: str = "es") -> StreamInit:
+    """The opening of a stream of fragments as ``fragment_of`` makes them."""
+    config = StreamConfig(
+        source_language=source,
+        target_language=target,
+        chunk_duration_ms=round(FRAGMENT_S * 1000),
+        sample_rate_hz=RATE_HZ,
+        channels=CHANNELS,
+    )
+    return StreamInit(stream_id=stream_id, worker_id="harness", config=config)
+
+
+def fragment_of(stream_id: str, number: int, sound: Samples) -> FragmentData:
+    """``sound``, mono in [-1, 1] at ``RATE_HZ``, as a fragment with it on both channels."""
     scaled = np.clip(np.rint(sound * 32768.0), -32768, 32767).astype("<i2")
     pcm = np.repeat(scaled, CHANNELS).tobytes()
     return FragmentData(

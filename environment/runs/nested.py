@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import docker
 
 from environment.evidence.artifacts import LATEST, RUN_LOG
 from environment.evidence.log_lines import LogLine, read_log
-from environment.runs.program import Program
+from environment.runs.program import Program, WithProgram
 from environment.settings import DEFAULT_NETWORK_NAME, REPO_ROOT
 from environment.stack.ownership import RUN_LABEL
 from environment.stack.ports import holder_of
@@ -29,7 +28,7 @@ _GRACE_S: Final = 30.0
 _PROCESSES: Final = Path("/proc")
 
 
-class NestedRun:
+class NestedRun(WithProgram):
     """One ``behave`` process with a run id, names and ports of its own; a context manager.
 
     ``feature`` is a file of ``fixtures/nested``; ``tag`` picks its scenarios. Output goes to
@@ -56,18 +55,6 @@ class NestedRun:
             folder=REPO_ROOT,
             grace_s=_GRACE_S,
         )
-
-    def __enter__(self) -> Self:
-        self._program.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._program.end()
 
     @property
     def output(self) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from environment.runs.media_urls import protocol_of
-from environment.runs.program import Program
+from environment.runs.program import Program, WithProgram
 from environment.waiting import NotYet, wait_for
 
 _STALLED_SERVER_US: Final = 30_000_000
@@ -16,7 +15,7 @@ _STALLED_SERVER_US: Final = 30_000_000
 _HEADERS_BYTES: Final = 4096
 
 
-class Player:
+class Player(WithProgram):
     """Reads ``url`` into a file, packet by packet; a context manager that always ends it."""
 
     def __init__(self, url: str, destination: Path, *, seconds: float | None = None) -> None:
@@ -32,18 +31,6 @@ class Player:
             *("-flush_packets", "1", "-f", "flv", str(destination)),
         ]
         self._program = Program(argv, log_file=destination.with_suffix(".log"), grace_s=5)
-
-    def __enter__(self) -> Self:
-        self._program.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._program.end()
 
     @property
     def exit_code(self) -> int | None:

@@ -158,6 +158,24 @@ class Program:
         return self._process
 
 
+class WithProgram:
+    """Something that has its program run while its context lasts."""
+
+    _program: Program
+
+    def __enter__(self) -> Self:
+        self._program.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._program.end()
+
+
 def end_all() -> None:
     """End every program that still runs: for those whose starter was interrupted."""
     for program in list(_running):

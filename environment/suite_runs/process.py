@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from environment.console import Step
 from environment.errors import WaitTimeout
 from environment.evidence.artifacts import LATEST, RUN_LOG
-from environment.runs.program import Program
+from environment.runs.program import Program, WithProgram
 from environment.settings import REPO_ROOT
 from environment.suite_runs.attempt import Attempt, attempt_of
 from environment.waiting import wait_for
@@ -27,7 +26,7 @@ _GRACE_S: Final = 90.0
 _ENDED: Final = " scenario_ended "
 
 
-class SuiteProcess:
+class SuiteProcess(WithProgram):
     """Behave with ``arguments``, its evidence below ``folder``; a context manager.
 
     Leaving the context ends it in order, as a signal does. ``scenario_ended`` is called with the
@@ -56,18 +55,6 @@ class SuiteProcess:
             folder=REPO_ROOT,
             grace_s=_GRACE_S,
         )
-
-    def __enter__(self) -> Self:
-        self._program.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._program.end()
 
     def over(self) -> bool:
         """Whether it has ended by itself; tells of the scenarios that did since the last time."""
