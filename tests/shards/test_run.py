@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import time
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from environment.shards.plan import every_feature
 from environment.shards.run import as_one, run_shards
 from environment.soak.soak import soak
 from environment.suite_runs.attempt import Attempt, Scenario
+from tests.interrupting import interrupted
 
 # Notes what it was given; says that each feature's scenario had the outcome that ``of`` tells.
 FAKE = """
@@ -223,29 +220,17 @@ def test_an_interruption_lets_each_process_clean_up_in_its_own_time(tmp_path: Pa
         + "(root / 'there').touch()\n"
         + "while True: time.sleep(1)",
     )
-    starter = tmp_path / "starter.py"
-    starter.write_text(
+    text = (
         "import sys\nfrom environment.console import Progress\n"
         "from environment.settings import Settings\n"
         "from environment.shards.run import run_shards\n"
         f"settings = Settings(e2e_artifacts={str(tmp_path)!r})\n"
         f"sys.exit(run_shards(Progress(), settings, jobs=2, program={program!r}))\n"
     )
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen(
-        [sys.executable, str(starter)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    status, printed = interrupted(
+        tmp_path, text, under_way=lambda: len(list(tmp_path.glob("*/*/there"))) == 2
     )
-    deadline = time.monotonic() + 40
-    while len(list(tmp_path.glob("*/*/there"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert status == 130
     assert "all processes clean up" in printed
     assert "interrupted: what was cut short" in printed
     assert len(list(tmp_path.glob("*/*/tidied"))) == 2

@@ -1,11 +1,7 @@
 """The soak against a made-up behave, which leaves what the real one leaves."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ from environment.soak.report import SoakReport, render
 from environment.soak.soak import soak
 from environment.suite_runs.attempt import Attempt, Scenario
 from environment.suite_runs.process import run_once
+from tests.interrupting import interrupted
 
 # Writes a summary as the hooks do; the run's number decides what becomes of it.
 FAKE = """
@@ -134,28 +131,16 @@ def test_an_interruption_ends_the_run_and_still_prints_the_table(tmp_path: Path)
         + "signal.signal(signal.SIGTERM, lambda *_: ((root / 'tidied').touch(), sys.exit(1)))\n"
         + "if number == 2: (root / 'there').touch(); hang()",
     )
-    starter = tmp_path / "starter.py"
-    starter.write_text(
+    text = (
         "import sys\nfrom environment.settings import Settings\n"
         "from environment.console import Progress\nfrom environment.soak.soak import soak\n"
         f"settings = Settings(e2e_artifacts={str(tmp_path)!r})\n"
         f"sys.exit(soak(Progress(), settings, runs=5, program={program!r}))\n"
     )
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen(
-        [sys.executable, str(starter)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    status, printed = interrupted(
+        tmp_path, text, under_way=lambda: bool(list(tmp_path.glob("soak-*/run-02/there")))
     )
-    deadline = time.monotonic() + 40
-    while not list(tmp_path.glob("soak-*/run-02/there")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert status == 130
     assert "runs       1 of 1 passed" in printed
     assert "interrupted: 1 of 5 runs were made" in printed
     assert len(list(tmp_path.glob("soak-*/run-02/tidied"))) == 1
