@@ -22,6 +22,7 @@ from environment.evidence.artifacts import (
     write_events,
 )
 from environment.faults.ledger import Faults
+from environment.proofs.container_proofs import prove_none_ended_by_itself
 from environment.proofs.contract_proofs import prove_wire_kept
 from environment.runs.media_urls import Protocol
 from environment.runs.publisher import Publication, publish
@@ -139,6 +140,7 @@ class ScenarioRun:
             still_to_do.callback(self.session.heal)
             if not failed:
                 still_to_do.callback(self._prove_wire_kept)
+                still_to_do.callback(self._prove_none_ended)
             if keep:
                 still_to_do.callback(self._collect_recordings, missing)
             still_to_do.callback(self.cleanup.close)
@@ -164,6 +166,11 @@ class ScenarioRun:
         observer = self.session.running_observer
         if observer is not None:
             prove_wire_kept(observer.events(since=self.started_at), self.artifacts)
+
+    def _prove_none_ended(self) -> None:
+        stack = self.session.running_stack
+        if stack is not None:
+            prove_none_ended_by_itself(stack, self.artifacts)
 
     def _leave_evidence(self, keep: bool, missing: list[str], *error: object) -> None:
         if not keep and error[0] is None:

@@ -12,6 +12,8 @@ from environment.expectations import expect
 from environment.proofs.endpoints import ask, published_ports
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from environment.stack.containers import ServiceContainer
     from environment.stack.topology import Topology
 
@@ -79,6 +81,29 @@ def prove_started_anew(before: State, after: State, exit_code: int) -> None:
         expected=f"ended with exit code 0, running again, started after {before['StartedAt']}",
         seen=(exit_code, after),
         hint="`docker ps -a`, and `docker logs` of it.",
+    )
+
+
+def prove_none_ended_by_itself(stack: Topology, folder: Path) -> None:
+    """Every container runs still, or was stopped or killed on purpose by the scenario.
+
+    Asked after every scenario, before the stack is healed: what is started again in silence would
+    hide a service that died. ``folder`` is where the scenario's evidence will lie.
+    """
+    ended = {
+        name: container.inspect()["State"]
+        for name, container in stack.containers.items()
+        if container.ended_by_itself
+    }
+    expect(
+        not ended,
+        expected="no container to end that the scenario did not stop or kill",
+        seen={
+            name: {key: state[key] for key in ("ExitCode", "OOMKilled", "Error", "FinishedAt")}
+            for name, state in ended.items()
+        },
+        evidence=folder,
+        hint="its log lies there; exit code 137 with OOMKilled is the memory limit's doing.",
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import docker
 
-from environment.errors import ContainerFailed, HarnessError, ProjectPortTaken
+from environment.errors import ContainerFailed, ProjectPortTaken
 from environment.provision.compose import Compose
 from environment.settings import Settings
 from environment.stack import addresses, blueprint
@@ -218,7 +218,7 @@ class ComposeStack:
             if key in changed or away:
                 self.up(key)
                 done.append(f"brought up {project.name}")
-        done += self._revive()
+        self._wait_well()
         if done:
             self._on_event("stack_healed", done=done)
         return tuple(done)
@@ -386,19 +386,12 @@ class ComposeStack:
                 done.append(f"connected {container.name}")
         return done
 
-    def _revive(self) -> list[str]:
-        done = []
+    def _wait_well(self) -> None:
         for container in self.containers.values():
             if not container.is_answering():
-                with suppress(HarnessError):
-                    container.wait_healthy(container.health_timeout_s / 3)
-                    continue
-                container.restart()
                 container.wait_healthy()
-                done.append(f"restarted {container.name}")
         if not self.media_service.is_answering("/ready"):
             self.media_service.wait_ready()
-        return done
 
     def _media_url(self, scheme: str, port: int, path: str) -> str:
         outside = self.media_server.host_port(port)

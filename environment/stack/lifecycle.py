@@ -43,6 +43,7 @@ class Lifecycle:
         self._settings = settings
         self._on_event = on_event
         self._container: Container | None = None
+        self._sent_away = False
 
     @property
     def name(self) -> str:
@@ -68,6 +69,11 @@ class Lifecycle:
         """The exit code of its last run; None while it runs and before it ever ran."""
         state = self._state()
         return int(state["ExitCode"]) if state["Status"] in ENDED else None
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether it has ended though nobody here stopped or killed it since it was started."""
+        return self.status in ENDED and not self._sent_away
 
     @property
     def up_s(self) -> float:
@@ -108,6 +114,7 @@ class Lifecycle:
             NameTaken, NetworkUnusable: its network cannot be made.
         """
         with self._asked_to("start"):
+            self._sent_away = False
             try:
                 self._started()
             except APIError as error:
@@ -120,6 +127,7 @@ class Lifecycle:
     def stop(self, timeout_s: float = 10) -> int:
         """SIGTERM, after `timeout_s` SIGKILL; the exit code."""
         with self._asked_to("stop"):
+            self._sent_away = True
             self._existing().stop(timeout=round(timeout_s))
         exit_code = self.exit_code
         self._on_event("container_stopped", container=self.name, exit_code=exit_code)
@@ -134,6 +142,7 @@ class Lifecycle:
     def kill(self, signal: str = "SIGKILL") -> None:
         """Send a signal to its main process."""
         with self._asked_to("take a signal"):
+            self._sent_away = True
             self._existing().kill(signal=signal)
         self._on_event("container_killed", container=self.name, signal=signal)
 
@@ -184,6 +193,7 @@ class Lifecycle:
         self.spec = spec
         try:
             self._container = self._client.containers.get(spec.name)
+            self._sent_away = False
         except NotFound as error:
             raise ContainerFailed(f"There is no container {spec.name}.") from error
 

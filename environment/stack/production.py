@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import docker
@@ -43,10 +43,6 @@ if TYPE_CHECKING:
 
 _PORT_CHOICES: Final = 3
 _HEAL_GRACE_S: Final = 5.0
-
-
-class _HealthWait(Protocol):
-    def __call__(self, timeout_s: float | None, /) -> object: ...
 
 
 class ProductionStack:
@@ -178,7 +174,7 @@ class ProductionStack:
     def heal(self) -> tuple[str, ...]:
         """Undo what a scenario stopped, paused, removed or cut off; check that all is healthy.
 
-        A container that runs but has stopped answering is restarted.
+        One that runs but has stopped answering is not restarted: no scenario did that to it.
 
         Returns:
             What had to be done, in words; nothing after a scenario that broke nothing.
@@ -294,17 +290,17 @@ class ProductionStack:
         ours = self.containers.values()
         was_cut_off = any(each.status == "running" and not each.address for each in ours)
         restored = [action for each in ours for action in each.restore()]
-        revived: list[str] = []
+        hurried: list[str] = []
         if was_cut_off:
             # Addresses may have changed; connections to the old ones look alive for a while.
             self.media_service.restart()
-            revived.append(f"restarted {self.media_service.name}")
+            hurried.append(f"restarted {self.media_service.name}")
         for container in ours:
             if not container.is_answering():
-                revived += _revive(container, container.wait_healthy)
+                container.wait_healthy()
         if not self.settings.sts_is_foreign and not self.media_service.is_answering("/ready"):
-            revived += _revive(self.media_service, self.media_service.wait_ready)
-        return (*restored, *revived)
+            hurried += _hurry(self.media_service)
+        return (*restored, *hurried)
 
     def _bring_up(self) -> None:
         sweep_in_turn(self._client)
@@ -373,13 +369,13 @@ def _choose_ports(container: ServiceContainer) -> None:
     container.publish_on(dict(zip(inside, free_ports(len(inside)), strict=True)))
 
 
-def _revive(container: ServiceContainer, wait_until: _HealthWait) -> list[str]:
-    """Wait for a container's health; restart one that had its time to start and does not answer."""
-    is_starting = container.up_s < container.health_timeout_s
+def _hurry(service: MediaServiceContainer) -> list[str]:
+    """Wait until it is ready; restart one that may be waiting long before it tries STS again."""
+    is_starting = service.up_s < service.health_timeout_s
     try:
-        wait_until(None if is_starting else _HEAL_GRACE_S)
+        service.wait_ready(None if is_starting else _HEAL_GRACE_S)
     except WaitTimeout:
-        container.restart()
-        wait_until(None)
-        return [f"restarted {container.name}"]
+        service.restart()
+        service.wait_ready(None)
+        return [f"restarted {service.name}"]
     return []

@@ -100,6 +100,7 @@ class FakeContainer:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.ended_by_itself = False
         self.published: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.looks: list[Callable[[], list[dict[str, Any]]]] = []
@@ -111,7 +112,8 @@ class FakeContainer:
         return f"log of {self.name}\n"
 
     def inspect(self) -> dict[str, Any]:
-        return {"State": {"Status": "running"}}
+        state = {"Status": "running", "ExitCode": 0, "OOMKilled": False}
+        return {"State": {**state, "Error": "", "FinishedAt": "never"}}
 
     def server_name(self) -> str:
         return "dubspec-mediamtx-stand-in"

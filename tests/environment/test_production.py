@@ -516,11 +516,26 @@ def test_heals_lost_aliases(engine: Any) -> None:
     assert "mediamtx" in stack.network.aliases("e2e-mediamtx")
 
 
-def test_restarts_what_runs_without_answering(engine: Any, web: Web) -> None:
+def test_what_runs_without_answering_is_no_scenario_s_doing(engine: Any, web: Web) -> None:
     stack = make_stack(engine)
     stack.start()
-    web.hanging.add("e2e-media-service")
-    assert stack.heal() == ("restarted e2e-media-service",)
+    web.hanging.add("e2e-mediamtx")
+    with pytest.raises(WaitTimeout, match="e2e-mediamtx to be healthy"):
+        stack.heal()
+    assert engine.restarted == []
+
+
+def test_what_ended_is_told_from_what_was_ended(engine: Any) -> None:
+    stack = make_stack(engine)
+    stack.start()
+    sts = stack.sts_service
+    assert not sts.ended_by_itself
+    sts.stop()
+    assert sts.status == "exited"
+    assert not sts.ended_by_itself
+    sts.start()
+    engine.containers.get("sts-service").state = {"Status": "exited", "ExitCode": 1}
+    assert sts.ended_by_itself
 
 
 def test_says_so_when_it_cannot_heal(engine: Any, web: Web) -> None:

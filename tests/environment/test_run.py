@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from environment.errors import HarnessError
+from environment.expectations import ExpectationFailed
 from environment.runs.live_probe import LiveProbe
 from environment.runs.output_watch import OutputWatch
 from environment.runs.pipeline import run_pipeline
@@ -317,6 +318,18 @@ def test_a_stack_given_up_hides_no_error_and_leaves_its_logs(
     assert trouble == "taking the stack down: HarnessError: It will not go."
     assert (session.artifacts / "given-up-1" / "e2e-mediamtx.log").exists()
     assert session.running_stack is None
+
+
+def test_a_container_that_died_fails_a_scenario_that_did_not_notice(
+    session: Session, stacks: list[FakeStack]
+) -> None:
+    session.stack()
+    scenario = session.begin("All well")
+    stacks[0].media_service.ended_by_itself = True
+    with pytest.raises(ExpectationFailed, match="no container to end"):
+        scenario.finish(failed=False)
+    assert stacks[0].calls == ["start", "heal"]
+    assert (scenario.artifacts / "e2e-media-service.log").exists()
 
 
 def test_an_interrupt_while_collecting_skips_neither_clean_up_nor_heal(
