@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
 
-from environment.measuring.correlation import Match, find_near
+from environment.measuring.correlation import SILENCE_DBFS, Match, find_near
 from environment.measuring.fingerprint import Verdict, compare
+from environment.measuring.likeness import Likeness, liken
 from environment.measuring.picture_map import PictureMap, map_pictures
-from environment.measuring.sound import Samples
+from environment.measuring.sound import Samples, level_dbfs
 from environment.measuring.takes import RATE_HZ, Take
 
 Heard = Literal["dubbed", "original", "silent", "other", "absent"]
 
 NEAR_S: Final = 0.4
 """A sound that is further than this from its picture is not the segment's any more."""
+# What lies beside a segment may be something else, and its place is known to a frame of AAC.
+_EDGE_S: Final = 0.1
+_SHORTEST_S: Final = 0.5
+# The head that a late join cannot have: a keyframe interval.
+_MISSED_HEAD_S: Final = 1.1
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,13 @@ class Part:
 class Fate:
     """What the output has in a segment's place.
 
-    ``heard``: ``dubbed`` and ``original`` are waveforms that were found there, ``silent`` is a
-    place without sound in source and output, ``other`` sound that is neither, ``absent`` neither
-    picture nor sound of it. ``at_s`` is when its first picture is shown; ``skew_ms`` how late the
-    sound is against the picture; ``score`` how surely it was found (1: the same waveform). Where
-    nobody saw the dub, ``dubbed`` has no skew: it is only another sound than the original.
+    ``heard``: ``dubbed`` and ``original`` are waveforms that were found there, whole and with
+    nothing beside them, ``silent`` is a place without sound in source and output, ``other`` sound
+    that is neither, ``absent`` neither picture nor sound of it. ``at_s`` is when its first picture
+    is shown; ``skew_ms`` how late the sound is against the picture; ``score`` how surely it was
+    found (1: the same waveform). ``likeness`` says what is lacking or was added; it is None where
+    the output breaks within the segment. Where nobody saw the dub, ``dubbed`` has no skew: it is
+    only another sound than the original.
     """
 
     number: int
@@ -47,10 +56,12 @@ class Fate:
     skew_ms: float | None = None
     score: float = 0.0
     against_source: Verdict | None = None
+    likeness: Likeness | None = None
 
     def __str__(self) -> str:
         skew = "" if self.skew_ms is None else f" {self.skew_ms:+.1f} ms"
-        return f"segment {self.number} {self.heard}{skew} ({self.score:.2f})"
+        likeness = "" if self.likeness is None else f": {self.likeness}"
+        return f"segment {self.number} {self.heard}{skew} ({self.score:.2f}){likeness}"
 
 
 def tell_fates(source: Take, output: Take, parts: Sequence[Part]) -> tuple[Fate, ...]:
@@ -78,14 +89,35 @@ def _fate(source: Take, output: Take, pictures: PictureMap, part: Part) -> Fate:
     )
     if best is None or not best.found:
         return Fate(part.number, _unfound(part, there, verdict, best, pictured), shown_s)
+    at_s = output.audio.start_s + best.offset_s
+    wanted = original if best is found else part.dub
+    likeness = None if wanted is None else _likeness(wanted, output, at_s)
+    heard: Heard = "original" if best is found else "dubbed"
     return Fate(
         part.number,
-        "original" if best is found else "dubbed",
+        heard if likeness is None or likeness.pure else "other",
         shown_s,
-        1000 * (output.audio.start_s + best.offset_s - shown_s),
+        1000 * (at_s - shown_s),
         best.score,
         verdict,
+        likeness,
     )
+
+
+def _likeness(wanted: Samples, output: Take, at_s: float) -> Likeness | None:
+    """Hold all of a sound but its edges against the output, from ``at_s`` there."""
+    end_s = at_s + len(wanted) / RATE_HZ
+    if any(
+        before.end_s - _EDGE_S < end_s and at_s < after.start_s + _EDGE_S
+        for before, after in pairwise(output.pieces)
+    ):
+        return None
+    missed_s = min(max(0.0, output.audio.start_s - at_s), _MISSED_HEAD_S)
+    inner = wanted[round((missed_s + _EDGE_S) * RATE_HZ) : len(wanted) - round(_EDGE_S * RATE_HZ)]
+    if len(inner) < _SHORTEST_S * RATE_HZ or level_dbfs(inner) < SILENCE_DBFS:
+        return None
+    there = output.audio.cut(at_s + missed_s + _EDGE_S, len(inner) / RATE_HZ)
+    return liken(inner, there, RATE_HZ)
 
 
 def _unfound(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from environment.evidence.artifacts import write_events, write_json
 from environment.measuring.account import Fate, Part, tell_fates
 from environment.measuring.correlation import find
+from environment.measuring.lost_pictures import lost_pictures
 from environment.measuring.sync import resample, source_zero
 from environment.measuring.takes import RATE_HZ, Take, one_clock, own_clocks
 from environment.runs.fragments import FragmentRecord, collect_fragments
@@ -82,6 +83,11 @@ class Aftermath:
     def fates(self) -> Mapping[int, Fate]:
         """What the output has in place of each segment, by number. ``PictureUnmappable``."""
         return {f.number: f for f in tell_fates(self.source, self.output, self.parts)}
+
+    @cached_property
+    def lost_pictures(self) -> tuple[float, ...]:
+        """When, in the source, pictures were that ought to be in the output and are not."""
+        return lost_pictures(self.source, self.output, self.parts)
 
     def _by_publication(self) -> list[list[Mapping[str, Any]]]:
         breaks = sorted(

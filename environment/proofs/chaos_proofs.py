@@ -12,7 +12,7 @@ from environment.expectations import expect
 from environment.proofs import examination
 from environment.proofs.container_proofs import prove_healthy
 from environment.proofs.restart_proofs import BEYOND_RESTART_S
-from environment.proofs.survival_proofs import SYNC_WITHIN_MS
+from environment.proofs.survival_proofs import SYNC_WITHIN_MS, prove_pictures_out
 
 if TYPE_CHECKING:
     from environment.proofs.aftermath import Aftermath
@@ -70,6 +70,7 @@ def prove_accounted_for(aftermath: Aftermath) -> None:
         evidence=aftermath.folder,
         hint="aftermath.json has the report, storm.json what was done; the recordings lie there.",
     )
+    prove_pictures_out(aftermath)
 
 
 def prove_dubbed_where_possible(aftermath: Aftermath, blows: Sequence[Blow]) -> None:

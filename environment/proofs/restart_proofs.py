@@ -13,6 +13,7 @@ from environment.expectations import expect
 from environment.proofs.survival_proofs import (
     SYNC_WITHIN_MS,
     prove_numbers_whole,
+    prove_pictures_out,
     prove_told_as_heard,
 )
 
@@ -69,6 +70,7 @@ def prove_all_out(aftermath: Aftermath) -> None:
         evidence=aftermath.folder,
         hint="what was in hand is kept on disk and published afterwards: segments_recovered.",
     )
+    prove_pictures_out(aftermath)
 
 
 def prove_clock_goes_on(aftermath: Aftermath, away_s: float) -> None:

@@ -61,6 +61,8 @@ def aftermath(*heard: Heard, reported: tuple[str, ...] = (), skew_ms: float = 3.
         fates={n: Fate(n, word, 6.0 * n, skew_ms, 0.9) for n, word in enumerate(heard)},
         segments=segments(*(reported or heard)),
         folder=Path("kept"),
+        outputs=(),
+        lost_pictures=(),
     )
 
 

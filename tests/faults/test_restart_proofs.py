@@ -36,6 +36,8 @@ def aftermath(
         fates={part.number: Fate(part.number, "dubbed", part.start_s, 2.0, 0.9) for part in parts},
         segments=[{"number": part.number, "outcome": "dubbed", "reason": None} for part in parts],
         folder=Path("kept"),
+        outputs=(),
+        lost_pictures=(),
         output=SimpleNamespace(
             gaps_s=gaps_s, pieces=[SimpleNamespace(monotonic=True)] * (len(gaps_s) + 1)
         ),

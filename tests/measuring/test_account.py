@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from environment.measuring.account import Fate, Part, tell_fates
+from environment.measuring.correlation import FOUND_SCORE
 from environment.measuring.media import AudioTrack
 from environment.measuring.sound import MediaUnreadable, Samples
 from environment.measuring.sync import SegmentAudio
@@ -121,3 +122,30 @@ def test_publications_that_begin_at_zero_are_laid_one_behind_the_other(source: P
 def test_recordings_without_sound_are_unreadable(source: Path, tmp_path: Path) -> None:
     with pytest.raises(MediaUnreadable, match="no sound"):
         one_clock([])
+
+
+def test_half_a_segment_s_sound_or_something_under_it_is_not_the_segment_s(
+    source: Path, said: AudioTrack, dubs: Dubs, parts: list[Part], tmp_path: Path
+) -> None:
+    half = original(said, 0).copy()
+    half[len(half) // 2 :] = 0
+    under = dubs[1].samples + 0.5 * original(said, 1)
+    sound = place([(0, half), (4, under), (8, dubs[2].samples)])
+    told = fates(source, parts, Output(sound).write(source, tmp_path / "out.flv"))
+    assert [fate.heard for fate in told] == ["other", "other", "dubbed"]
+    assert all(fate.score > FOUND_SCORE for fate in told)
+    assert all(fate.likeness is not None for fate in told)
+
+
+def test_where_the_output_breaks_within_a_segment_a_part_of_it_is_enough(
+    source: Path, said: AudioTrack, dubs: Dubs, parts: list[Part], tmp_path: Path
+) -> None:
+    first = Sound(np.concatenate([dubs[0].samples, original(said, 1)[: 3 * RATE_HZ]]))
+    second = Sound(dubs[2].samples, 8.0)
+    pieces = [
+        Output(first, placement=between(0, 7)).write(source, tmp_path / "1.flv"),  # type: ignore[arg-type]
+        Output(second, placement=between(8, 12)).write(source, tmp_path / "2.flv"),  # type: ignore[arg-type]
+    ]
+    told = fates(source, parts, *pieces)
+    assert [fate.heard for fate in told] == ["dubbed", "original", "dubbed"]
+    assert told[1].likeness is None
