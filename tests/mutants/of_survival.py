@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.places import (
     CHECKPOINT,
+    EGRESS,
     MEDIA_STREAM,
     PICKED_UP,
     STOPPED,
@@ -31,6 +32,27 @@ OF_SURVIVAL: Final = (
         red=(STOPPED,),
         # Each segment waits for that long.
         variables=(("FRAGMENT_TIMEOUT_S", "10"),),
+    ),
+    Mutant(
+        name="pictures-thinned",
+        story="while STS is away every other picture is left out, and the sound goes on as it was",
+        edits=(
+            Edit(
+                EGRESS,
+                '    if result is None or result.outcome == "original":\n',
+                '    globals()["_thin"] = result is None or result.outcome == "original"\n'
+                '    if result is None or result.outcome == "original":\n',
+            ),
+            Edit(
+                EGRESS,
+                "            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S)\n",
+                "            taken = self._video.take()\n"
+                '            if not globals().get("_thin") or round(1000 * decode_s) % 2:\n'
+                "                muxer.send_video(taken, shift_s=OUTPUT_OFFSET_S)\n",
+            ),
+        ),
+        behave=(US5, "-n", STOPPED),
+        red=(STOPPED,),
     ),
     Mutant(
         name="no-reconnect",
