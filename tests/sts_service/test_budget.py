@@ -4,11 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contracts import ErrorCode, ErrorEvent, FragmentAck, FragmentProcessed, StreamReady
+from services.contracts import (
+    ErrorCode,
+    ErrorEvent,
+    FragmentAck,
+    FragmentData,
+    FragmentProcessed,
+    StreamReady,
+)
+from sts_service.app import Service
 from sts_service.budget import Budget
 from tests.sts_service.fake_workers import FakeWorkers
-from tests.sts_service.probe import fragment, init
-from tests.sts_service.served import SETTINGS, Connect
+from tests.sts_service.probe import Probe, fragment, init
+from tests.sts_service.served import SETTINGS, Connect, metric
 from tests.sts_service.sounds import level
 
 
@@ -88,3 +96,102 @@ async def test_a_client_that_reads_nothing_leaves_room_for_the_others(
     workers.gate.set()
     (result,) = await modest.expect(FragmentProcessed)
     assert result.transcript == "two"
+
+
+ONE_MB = SETTINGS | {"max_held_mb": 1}
+"""A 512th of what is usual, and so are the fragments: 12 ms are as 6 s of stereo."""
+
+
+async def dubbed(probe: Probe, data: FragmentData) -> FragmentProcessed:
+    """Send one fragment; return its result, which nobody tells the service of."""
+    await probe.say("fragment:data", data)
+    (result,) = await probe.expect(
+        FragmentProcessed, where=lambda each: each.fragment_id == data.fragment_id
+    )
+    return result
+
+
+@pytest.mark.parametrize("settings", [ONE_MB | {"max_streams": 50}], indirect=True)
+@pytest.mark.parametrize(
+    "duration_s", [pytest.param(0.024, id="in its own part"), pytest.param(0.12, id="in no part")]
+)
+async def test_answers_that_clients_have_make_room(
+    duration_s: float, connect: Connect, service: Service, workers: FakeWorkers
+) -> None:
+    probe = await connect()
+    names = [f"s{number}" for number in range(30)]
+    for name in names:
+        await probe.say("stream:init", init(name))
+    await probe.expect(StreamReady, len(names))
+    sent = []
+    for sequence in range(8):
+        for name in names:
+            data = fragment(sequence, level(0.1, duration_s), stream_id=name)
+            result = await dubbed(probe, data)
+            await probe.acknowledge(data.fragment_id)
+            sent.append((data, result))
+    assert probe.of(ErrorEvent) == []
+    assert metric(service, "sts_held_bytes") <= 1024 * 1024
+    (first, _), (last, answer) = sent[0], sent[-1]
+    await probe.say("fragment:data", first)
+    assert (await probe.expect(ErrorEvent))[0].code is ErrorCode.INVALID_SEQUENCE
+    await probe.say("fragment:data", last)
+    assert (await probe.expect(FragmentProcessed, len(sent) + 1))[-1] == answer
+    assert workers.processed == len(sent)
+
+
+@pytest.mark.parametrize("settings", [ONE_MB | {"max_streams": 2}], indirect=True)
+async def test_whoever_holds_most_makes_room_first(connect: Connect) -> None:
+    probe = await connect()
+    await probe.say("stream:init", init("modest"))
+    await probe.say("stream:init", init("hoard"))
+    await probe.expect(StreamReady, 2)
+    kept = fragment(0, level(0.2), stream_id="modest")
+    forgotten, *others = (fragment(n, level(0.1, 0.4), stream_id="hoard") for n in range(6))
+    for data in (kept, forgotten, *others):
+        await dubbed(probe, data)
+        await probe.acknowledge(data.fragment_id)
+    await probe.say("fragment:data", kept)
+    assert (await probe.expect(FragmentProcessed, 8))[-1].transcript == "two"
+    await probe.say("fragment:data", forgotten)
+    assert (await probe.expect(ErrorEvent))[0].code is ErrorCode.INVALID_SEQUENCE
+
+
+async def filled_with_answers(probe: Probe) -> list[FragmentData]:
+    """Have as many fragments dubbed as there is room for, and tell the service of none."""
+    await probe.say("stream:init", init())
+    await probe.expect(StreamReady)
+    sent = [fragment(sequence, level(0.1, 0.2)) for sequence in range(15)]
+    for data in sent:
+        await dubbed(probe, data)
+    return sent
+
+
+@pytest.mark.parametrize(
+    "settings", [ONE_MB | {"max_streams": 1, "gap_timeout_s": 60}], indirect=True
+)
+async def test_answers_that_a_client_may_be_waiting_for_make_none(connect: Connect) -> None:
+    probe = await connect()
+    sent = await filled_with_answers(probe)
+    following = fragment(len(sent), level(0.2, 0.2))
+    await probe.say("fragment:data", following)
+    (error,) = await probe.expect(ErrorEvent)
+    assert error.code is ErrorCode.QUEUE_FULL
+    await dubbed(probe, sent[0])
+    await probe.expect(FragmentProcessed, len(sent) + 1)
+    await probe.acknowledge(sent[0].fragment_id)
+    assert (await dubbed(probe, following)).transcript == "two"
+
+
+@pytest.mark.parametrize(
+    "settings", [ONE_MB | {"max_streams": 1, "gap_timeout_s": 0}], indirect=True
+)
+async def test_a_client_that_never_says_what_it_has_goes_on_all_the_same(connect: Connect) -> None:
+    probe = await connect()
+    sent = await filled_with_answers(probe)
+    following = fragment(len(sent), level(0.2, 0.2))
+    assert (await dubbed(probe, following)).transcript == "two"
+    await dubbed(probe, sent[1])
+    await probe.expect(FragmentProcessed, len(sent) + 2)
+    await probe.say("fragment:data", sent[0])
+    assert (await probe.expect(ErrorEvent))[0].code is ErrorCode.INVALID_SEQUENCE

@@ -161,6 +161,29 @@ class TestResuming:
             (result,) = await again.expect(FragmentProcessed)
         assert result.sequence_number == 1
 
+    async def test_what_is_not_asked_for_again_is_kept_no_longer_than_what_was_received(
+        self, opened: Probe, reconnected: Broken, service: Service
+    ) -> None:
+        sent = [fragment(sequence, level(0.1)) for sequence in range(12)]
+        for data in sent:
+            await opened.say("fragment:data", data)
+        await opened.expect(FragmentProcessed, 12)
+        session = await session_of(opened)
+        again = await reconnected(opened)
+        await resume(again, session)
+        await again.say("fragment:data", sent[4])
+        await again.say("fragment:data", fragment(12, level(0.1)))
+        await again.expect(FragmentProcessed, 2)
+        # The one asked for again, the new one, and of the others the last six.
+        held_bytes = metric(service, "sts_held_bytes")
+        assert held_bytes == 8 * 2 * len(sent[0].audio.data_base64)
+        for data in (sent[4], *sent[6:]):
+            await again.say("fragment:data", data)
+        results = await again.expect(FragmentProcessed, 9)
+        assert [result.sequence_number for result in results[2:]] == [4, *range(6, 12)]
+        await again.say("fragment:data", sent[5])
+        assert (await again.expect(ErrorEvent))[0].code is ErrorCode.INVALID_SEQUENCE
+
     async def test_a_connection_that_only_seems_alive_is_taken_over(
         self, opened: Probe, connect: Connect, workers: FakeWorkers
     ) -> None:

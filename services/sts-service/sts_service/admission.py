@@ -5,7 +5,7 @@ import time
 from services.contracts import ErrorCode, FragmentData, Severity
 from sts_service.budget import Share
 from sts_service.errors import Refused
-from sts_service.fragments import Fragment
+from sts_service.fragments import Fragment, ReplayCache
 from sts_service.ordering import OutOfSequence, Sequencer
 from sts_service.stream_options import StreamOptions
 
@@ -37,11 +37,16 @@ class Admission:
     """Takes new fragments into a stream's order, and into its share of the memory."""
 
     def __init__(
-        self, options: StreamOptions, sequencer: Sequencer[Fragment], share: Share
+        self,
+        options: StreamOptions,
+        sequencer: Sequencer[Fragment],
+        share: Share,
+        replay: ReplayCache,
     ) -> None:
         self._options = options
         self._sequencer = sequencer
         self._share = share
+        self._replay = replay
 
     def take(
         self, data: FragmentData, *, ending: bool, paused: bool, waiting: int
@@ -50,7 +55,7 @@ class Admission:
         check(data, self._options, ending=ending, paused=paused, waiting=waiting)
         # As it came, and its answer, which is as long.
         held_bytes = 2 * len(data.audio.data_base64)
-        if not self._share.take(held_bytes):
+        if not self._taken(held_bytes):
             message = (
                 f"the stream holds {self._share.held_bytes} bytes of sound already, and may hold "
                 f"{self._share.left_bytes} more; remedy: acknowledge results as received"
@@ -65,6 +70,15 @@ class Admission:
             data.fragment_id, data.sequence_number, data.audio.duration_ms, held_bytes
         )
         return fragment, skipped
+
+    def _taken(self, size_bytes: int) -> bool:
+        while not self._share.take(size_bytes):
+            # A client that goes on has read what it was sent a while ago, also where it never says
+            # so. What it was sent just now may be lost with the connection, and is asked for again.
+            a_while_ago = time.monotonic() - self._options.gap_timeout_s
+            if not self._replay.give_up(answered_before=a_while_ago):
+                return False
+        return True
 
 
 def refusal(code: ErrorCode, message: str, data: FragmentData) -> Refused:

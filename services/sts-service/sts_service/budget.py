@@ -1,14 +1,24 @@
 """How many bytes of sound the service holds, and that no stream keeps them from the others."""
 
+from collections.abc import Callable
+
+
+def _nothing_to_spare() -> bool:
+    return False
+
 
 class Budget:
     """Counts bytes up to a limit.
 
     One half is set aside in equal parts, for as many streams as there may be ``places``; of the
-    other half a stream gets as much as the others leave it.
+    other half a stream gets as much as the others leave it. ``spare`` has somebody give back what
+    can be done without, and says whether there was anything.
     """
 
-    def __init__(self, limit_bytes: int, *, places: int) -> None:
+    def __init__(
+        self, limit_bytes: int, *, places: int, spare: Callable[[], bool] = _nothing_to_spare
+    ) -> None:
+        self.spare = spare
         self.set_aside_bytes = limit_bytes // (2 * places)
         self.common_bytes = limit_bytes - places * self.set_aside_bytes
         self.common_held_bytes = 0
@@ -39,9 +49,13 @@ class Share:
         return max(0, own, own + free)
 
     def take(self, size_bytes: int) -> bool:
-        """Hold so many bytes more; False, and none held, where that is over the share."""
-        if size_bytes > self.left_bytes:
-            return False
+        """Hold so many bytes more; False, and none held, where that is over the share.
+
+        Whatever is spared for it, by anybody, is no reason to refuse.
+        """
+        while size_bytes > self.left_bytes:
+            if not self._budget.spare():
+                return False
         self._change(size_bytes)
         return True
 

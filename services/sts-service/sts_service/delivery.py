@@ -18,7 +18,7 @@ class Delivery:
         self._patience_s = patience_s
         self._attached = True
         self._held: list[Fragment] = []
-        self._owed: set[UUID] = set()
+        self._owed: dict[UUID, None] = {}
         self._owed_until = 0.0
 
     @property
@@ -41,7 +41,7 @@ class Delivery:
         """There is a connection again, whose client may not have these answers."""
         self._attached = True
         self._held.clear()
-        self._owed = set(owed)
+        self._owed = dict.fromkeys(owed)
         self._owed_until = now + self._patience_s
 
     def put(self, fragment: Fragment) -> None:
@@ -55,11 +55,13 @@ class Delivery:
 
     def settled(self, fragment_id: UUID) -> None:
         """The client asked for this answer again, or said that it has it."""
-        self._owed.discard(fragment_id)
+        self._owed.pop(fragment_id, None)
 
-    def moved_on(self) -> None:
-        """The client sent something new: what it did not ask for again it has."""
+    def moved_on(self) -> list[UUID]:
+        """The client sent something new: what it did not ask for again it has. Return that."""
+        had = list(self._owed)
         self._owed.clear()
+        return had
 
     def due(self, *, now: float) -> list[Fragment]:
         """Return the results to send now, in order; each is returned once."""

@@ -26,7 +26,8 @@ from sts_service.quoting import clipped
 class Fragment:
     """One fragment from its arrival to its answer; times are monotonic seconds.
 
-    ``held_bytes`` is what it keeps of the service's memory until it is forgotten.
+    ``held_bytes`` is what it keeps of the service's memory until it is forgotten, ``answered_at``
+    when it was answered, the last time where it was sent again.
     """
 
     fragment_id: UUID
@@ -35,7 +36,7 @@ class Fragment:
     held_bytes: int = 0
     received_at: float = field(default_factory=time.monotonic)
     taken_at: float | None = None
-    answered: bool = False
+    answered_at: float | None = None
     result: FragmentProcessed | None = field(default=None, repr=False)
 
 
@@ -43,7 +44,8 @@ class ReplayCache:
     """The fragments in work, and those answered of late, so that a repeat gets the first answer.
 
     Of the answers that the client said it has, the last ``received_kept`` stay; of the others the
-    last ``unreceived_kept``. ``forgotten`` is called with each fragment that goes.
+    last ``unreceived_kept``; fewer where there is no room. ``forgotten`` is called with each
+    fragment that goes.
     """
 
     def __init__(
@@ -61,9 +63,13 @@ class ReplayCache:
         self._forgotten = forgotten
 
     @property
-    def owed(self) -> set[UUID]:
-        """The fragments, in work or answered, whose answer the client did not say that it has."""
-        return self._fragments.keys() - set(self._received)
+    def owed(self) -> list[UUID]:
+        """The fragments, in work or answered, whose answer the client did not say that it has.
+
+        Who arrived first comes first.
+        """
+        received = set(self._received)
+        return [fragment_id for fragment_id in self._fragments if fragment_id not in received]
 
     def find(self, fragment_id: UUID) -> Fragment | None:
         """Return the fragment with this id; a number alone says nothing of what it holds."""
@@ -77,9 +83,7 @@ class ReplayCache:
         """Keep an answered fragment, in place of the one answered longest ago."""
         self._unreceived[fragment.fragment_id] = None
         while len(self._unreceived) > self._unreceived_kept:
-            oldest = next(iter(self._unreceived))
-            del self._unreceived[oldest]
-            self._forget(oldest)
+            self._forget_unreceived()
 
     def received(self, fragment_id: UUID) -> None:
         """The client has this answer."""
@@ -94,12 +98,32 @@ class ReplayCache:
         while len(self._received) > count:
             self._forget(self._received.popleft())
 
+    def spare(self) -> bool:
+        """Forget the oldest of the answers that the client has; whether there was one."""
+        if not self._received:
+            return False
+        self._forget(self._received.popleft())
+        return True
+
+    def give_up(self, *, answered_before: float) -> bool:
+        """Forget the oldest of the other answers; False where none was given before that time."""
+        oldest = next((self._fragments[each] for each in self._unreceived), None)
+        if oldest is None or oldest.answered_at is None or oldest.answered_at > answered_before:
+            return False
+        self._forget_unreceived()
+        return True
+
     def clear(self) -> None:
         """Forget everything."""
         self._unreceived.clear()
         self._received.clear()
         for fragment_id in list(self._fragments):
             self._forget(fragment_id)
+
+    def _forget_unreceived(self) -> None:
+        oldest = next(iter(self._unreceived))
+        del self._unreceived[oldest]
+        self._forget(oldest)
 
     def _forget(self, fragment_id: UUID) -> None:
         self._forgotten(self._fragments.pop(fragment_id))

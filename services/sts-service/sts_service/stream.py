@@ -85,7 +85,6 @@ class Stream:
         self._sequencer: Sequencer[Fragment] = Sequencer(
             options.next_sequence, patience_s=options.gap_timeout_s
         )
-        self._admission = Admission(options, self._sequencer, share)
         self._delivery = Delivery(patience_s=options.gap_timeout_s)
         self._replay = ReplayCache(
             # As many as may have been taken in while nobody heard the answers.
@@ -93,6 +92,8 @@ class Stream:
             received_kept=2 * options.max_inflight,
             forgotten=lambda fragment: share.give_back(fragment.held_bytes),
         )
+        self._share = share
+        self._admission = Admission(options, self._sequencer, share, self._replay)
         self._statistics = Statistics()
         self._pressure = Pressure(options.stream_id, options.thresholds)
         self._unanswered = 0
@@ -108,6 +109,15 @@ class Stream:
     def next_sequence(self) -> int:
         """The sequence number expected next."""
         return self._sequencer.next_sequence
+
+    @property
+    def held_bytes(self) -> int:
+        """What it keeps of the service's memory."""
+        return self._share.held_bytes
+
+    def spare(self) -> bool:
+        """Forget an answer that the client has; whether there was one."""
+        return self._replay.spare()
 
     def knows(self, fragment_id: UUID) -> bool:
         """Whether this is the id of a fragment in work or lately answered."""
@@ -139,7 +149,7 @@ class Stream:
             self._repeat(known)
         else:
             fragment = self._admitted(data)
-            self._delivery.moved_on()
+            self._moved_on()
             self._send("fragment:ack", self._queued(fragment))
         self.advise()
         self._deliver()
@@ -161,7 +171,7 @@ class Stream:
     def end(self) -> None:
         """Take no more; ``stream:complete`` follows the last answer, or is said again."""
         self._ending = self._complete_asked = True
-        self._delivery.moved_on()
+        self._moved_on()
         if self.completed:
             self._complete()
         self._deliver()
@@ -212,11 +222,17 @@ class Stream:
         self._metrics.received.inc()
         return fragment
 
+    def _moved_on(self) -> None:
+        for fragment_id in self._delivery.moved_on():
+            self._replay.received(fragment_id)
+
     def _repeat(self, known: Fragment) -> None:
         self._metrics.duplicates.inc()
         self._log.info("fragment_repeated", fragment_id=str(known.fragment_id))
         self._delivery.settled(known.fragment_id)
-        if known.answered and known.result is not None and not self._delivery.holds(known):
+        answered = known.answered_at is not None and not self._delivery.holds(known)
+        if answered and known.result is not None:
+            known.answered_at = time.monotonic()
             self._send("fragment:processed", known.result)
         elif known.taken_at is None:
             self._send("fragment:ack", self._queued(known))
@@ -275,7 +291,7 @@ class Stream:
         result = fragment.result
         if result is None:
             raise RuntimeError("a fragment was released without its result")
-        fragment.answered = True
+        fragment.answered_at = time.monotonic()
         self._unanswered -= 1
         self._statistics.add(result, duration_ms=fragment.duration_ms)
         self._replay.answered(fragment)

@@ -31,7 +31,9 @@ class Streams:
         self._workers = workers
         self._emitter = emitter
         self._metrics = metrics
-        self._budget = Budget(settings.max_held_mb * 1024 * 1024, places=settings.max_streams)
+        self._budget = Budget(
+            settings.max_held_mb * 1024 * 1024, places=settings.max_streams, spare=self._spare
+        )
         metrics.held_bytes.set_function(lambda: self._budget.held_bytes)
         self._streams: dict[str, Stream] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -139,6 +141,11 @@ class Streams:
                 self._refuse(stream, ErrorCode.QUEUE_FULL, "the service is shutting down")
             self._close(stream)
         await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _spare(self) -> bool:
+        """Have whoever holds most forget an answer that its client has; whether anybody could."""
+        most_first = sorted(self._streams.values(), key=lambda stream: -stream.held_bytes)
+        return any(stream.spare() for stream in most_first)
 
     def _make_room(self, stream_id: str) -> None:
         """Give up what nobody has taken up for longest, where there is no place for another."""
