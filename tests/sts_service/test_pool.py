@@ -172,6 +172,35 @@ async def test_an_idle_worker_that_is_killed_is_replaced(pool: WorkerPool) -> No
     assert first.transcript == "five" or (first.failure and first.failure.retryable)
 
 
+async def test_a_worker_that_died_idle_holds_nothing_back_while_another_can_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = WorkerPool(FAKES, size=2, load_timeout_s=LOAD_TIMEOUT_S)
+    await pool.start()
+    dead, _ = pool._slots
+    loaded, reloading, held = dead.reload, asyncio.Event(), asyncio.Event()
+
+    async def reload() -> None:
+        reloading.set()
+        await held.wait()
+        await loaded()
+
+    monkeypatch.setattr(dead, "reload", reload)
+    # As it is when its process died idle, and Pebble gave it up.
+    dead._pool.stop()  # type: ignore[no-untyped-call]
+    try:
+        async with asyncio.timeout(LOAD_TIMEOUT_S):
+            outcomes = [await dub(pool, peak) for peak in (0.1, 0.2)]
+            assert [outcome.transcript for outcome in outcomes] == ["one", "two"]
+            await reloading.wait()
+            held.set()
+            while len(pool._turns._free) < 2:  # noqa: ASYNC110 - a process is waited for
+                await asyncio.sleep(0.02)
+            assert dead._pool.active
+    finally:
+        await pool.stop()
+
+
 async def test_who_waits_may_go_away(pool: WorkerPool) -> None:
     waiting = asyncio.create_task(dub(pool, HANG_LEVEL, timeout_s=0.5))
     await asyncio.sleep(0)

@@ -137,7 +137,12 @@ class WorkerPool:
     async def _free_slot(self, share: str) -> "_Slot":
         if not self._turns.any_free and not self.state.usable:
             raise self._no_worker()
-        return await self._turns.take(share)
+        while True:
+            slot = await self._turns.take(share)
+            if slot.alive or self._stopping:
+                return slot
+            # It died idle: what takes it up again must not hold a fragment back.
+            self._recover_aside(slot)
 
     def _no_worker(self) -> EngineLoadError:
         return EngineLoadError(f"no worker can load its engines: {self.state.down[0]}")
@@ -152,9 +157,12 @@ class WorkerPool:
             if slot.sound:
                 self._turns.give(slot)
             elif not self._stopping:
-                recovery = asyncio.create_task(self._recover(slot))
-                self._recoveries.add(recovery)
-                recovery.add_done_callback(self._recoveries.discard)
+                self._recover_aside(slot)
+
+    def _recover_aside(self, slot: "_Slot") -> None:
+        recovery = asyncio.create_task(self._recover(slot))
+        self._recoveries.add(recovery)
+        recovery.add_done_callback(self._recoveries.discard)
 
     async def _recover(self, slot: "_Slot") -> None:
         delay_s = RELOAD_DELAY_S
@@ -195,6 +203,11 @@ class _Slot:
             initializer=self._prepare,
             context=get_context("spawn"),
         )
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process, once started, is not known to have died."""
+        return bool(self._pool.active)
 
     async def load(self) -> EngineInfo:
         """Load, or say what is loaded; ``EngineLoadError`` where it is not what it was at first."""
@@ -243,8 +256,6 @@ class _Slot:
         """
         progress = Progress()
         try:
-            if not self._pool.active:
-                await self.reload()
             self.sound = False
             over_at = time.monotonic() + limits.fragment_s
             while progress.stage is not None:
