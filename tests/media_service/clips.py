@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -25,15 +26,21 @@ def make_clip(
     audio: bool = True,
     first_s: float = 0.0,
     b_frames: int = 0,
+    sound_from_s: float = 0.0,
+    jump_at_s: float = math.inf,
 ) -> Path:
-    """Write a clip with a 1 kHz click of 50 ms at the start of each second."""
+    """Write a clip with a 1 kHz click of 50 ms at the start of each second from ``sound_from_s``.
+
+    From ``jump_at_s`` on its pictures' times are an hour later.
+    """
     with av.open(str(path), "w", format="flv" if path.suffix == ".flv" else "matroska") as output:
         pictures = _pictures(output, video, b_frames) if video else None
         sound = output.add_stream("aac", rate=RATE, layout="stereo") if audio else None
         for index in range(round(seconds * FPS)):
             if pictures is not None:
-                output.mux(pictures.encode(_picture(index, first_s)))
-            if sound is not None:
+                jump_s = 3600.0 if index >= jump_at_s * FPS else 0.0
+                output.mux(pictures.encode(_picture(index, first_s + jump_s)))
+            if sound is not None and index >= sound_from_s * FPS:
                 output.mux(sound.encode(_sound(index, first_s)))
         if pictures is not None:
             output.mux(pictures.encode(None))

@@ -247,6 +247,43 @@ def test_what_cannot_be_dubbed_fails_clearly(
     assert failed.message.startswith(message)
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_track_whose_sound_comes_late_is_silent_before(goes_on: bool, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "late.flv", seconds=7, sound_from_s=5.0)
+    standing: dict[str, object] = {"zero_at": time.time(), "zero_s": 0.0} if goes_on else {}
+    told = carry(source, tmp_path / "out.flv", tracks=2, **standing)
+    assert isinstance(told[-1], Finished), told[-1]
+    assert [cut.number for cut in of(told, SegmentCut) if not cut.tail] == list(range(7))
+    assert len(of(told, Began)) == 1
+    # Nothing is cut of a timeline that nobody was told of.
+    kinds = [type(report) for report in told]
+    assert kinds.index(Began) < kinds.index(SegmentCut)
+    heard = [at / RATE for at in onsets(sound(tmp_path / "out.flv"))]
+    assert heard == pytest.approx([5.0, 6.0], abs=0.0015)
+
+
+def test_a_track_that_is_never_heard_is_silent_and_its_pictures_go_out(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "mute.flv", seconds=5, sound_from_s=9.0)
+    told = carry(source, tmp_path / "out.flv", tracks=2)
+    assert isinstance(told[-1], Finished), told[-1]
+    assert len(packets(tmp_path / "out.flv")) >= 50
+
+
+def test_a_track_that_the_media_server_does_not_know_is_none(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "late.flv", seconds=7, sound_from_s=5.0)
+    failed = carry(source, tmp_path / "out.flv", tracks=1)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.reason, failed.retryable) == ("no_audio", False)
+    assert failed.message.startswith("audio track required for dubbing")
+
+
+def test_pictures_that_jump_before_any_sound_came_can_be_tried_again(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "jump.flv", seconds=4, sound_from_s=9.0, jump_at_s=2.0)
+    failed = carry(source, tmp_path / "out.flv", tracks=2)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.reason, failed.retryable) == ("timestamp_jump", True)
+
+
 def test_what_was_dubbed_before_an_error_still_goes_out(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,7 +95,7 @@ class Ingest:
         self._segment_samples = round(reading.segment_s * SAMPLE_RATE_HZ)
         self._segmenter = Segmenter(segment_samples=self._segment_samples)
         self._source: Source | None = None
-        self._heard = False
+        self._began = False
         self._seen_keyframe = False
         self._seen_in = 0
         self._bad_packets = 0
@@ -125,7 +125,7 @@ class Ingest:
         finally:
             self.cut_rest()
             source.container.close()
-        if not self._heard and reason != STOPPED:
+        if not self._began and reason != STOPPED:
             raise _nothing_heard(reason)
         return reason
 
@@ -196,7 +196,8 @@ class Ingest:
             if self._source is not None:
                 self._events.opened(self._source, describe(self._source, packet))
         lag_s = position_s - seconds_of(self._timeline.position_samples)
-        if self._heard and lag_s > AUDIO_LAG_S + MAX_GAP_S:
+        self._refuse_mute(lag_s)
+        if lag_s > AUDIO_LAG_S + MAX_GAP_S:
             raise StreamError(
                 "timestamp_jump", f"picture timestamps jumped by {lag_s:+.3f} s", retryable=True
             )
@@ -204,13 +205,28 @@ class Ingest:
         self._seen_in = max(self._seen_in, self._number_at(position_s))
         self._events.seen(self._seen_in, _moved(packet, -self._origin.zero_s))
         if lag_s > AUDIO_LAG_S:
-            if not self._heard:
-                raise StreamError(
-                    "no_audio", f"audio track required for dubbing: silent for {lag_s:.1f} s"
-                )
+            self._begin()
             silence = self._timeline.fill_to(time_s - AUDIO_RESERVE_S)
             self._events.noted("audio_absent", silence_s=round(seconds_of(silence), 3))
             self._cut(self._segmenter.push_silence(silence))
+
+    def _refuse_mute(self, lag_s: float) -> None:
+        """Give a source up that announced a sound track and, by the media server, has none.
+
+        One that does have it may have begun muted, and a stream that went on before goes on.
+        """
+        reading = self._reading
+        announced_alone = reading.tracks == 1 and reading.continuation is None
+        if announced_alone and not self._began and lag_s > AUDIO_LAG_S:
+            raise StreamError(
+                "no_audio", f"audio track required for dubbing: silent for {lag_s:.1f} s"
+            )
+
+    def _begin(self) -> None:
+        """Tell once where the timeline begins: with the first sound, or with what stands for it."""
+        if not self._began and self._origin is not None:
+            self._began = True
+            self._events.began(self._origin, zero_arrived_at=self._zero_arrived_at)
 
     def _number_at(self, position_s: float) -> int:
         origin = cast("Origin", self._origin)
@@ -237,9 +253,7 @@ class Ingest:
                 if made.pts is None or made.time_base is None:
                     continue
                 placement = self._timeline.place(float(made.pts * made.time_base), made.samples)
-                if not self._heard:
-                    self._heard = True
-                    self._events.began(self._origin, zero_arrived_at=self._zero_arrived_at)
+                self._begin()
                 self._cut(self._segmenter.push_silence(placement.silence_samples))
                 self._cut(
                     self._segmenter.push(pcm_of(made)[placement.skip_samples * BYTES_PER_FRAME :])
