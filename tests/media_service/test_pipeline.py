@@ -250,7 +250,7 @@ def test_what_cannot_be_dubbed_fails_clearly(
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_a_track_whose_sound_comes_late_is_silent_before(goes_on: bool, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "late.flv", seconds=7, sound_from_s=5.0)
-    standing: dict[str, object] = {"zero_at": time.time(), "zero_s": 0.0} if goes_on else {}
+    standing: dict[str, Any] = {"zero_at": time.time(), "zero_s": 0.0} if goes_on else {}
     told = carry(source, tmp_path / "out.flv", tracks=2, **standing)
     assert isinstance(told[-1], Finished), told[-1]
     assert [cut.number for cut in of(told, SegmentCut) if not cut.tail] == list(range(7))

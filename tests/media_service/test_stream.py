@@ -67,7 +67,7 @@ Script = Sequence[Message | object]
 
 
 def cut(number: int, *, tail: bool = False) -> SegmentCut:
-    pcm = b"" if tail else bytes(4 * 4800)
+    pcm = b"" if tail else b"\1\0" * (2 * 4800)
     return SegmentCut(number, 6.0 * number, 0.1, time.time(), tail, pcm)
 
 
@@ -275,6 +275,11 @@ async def test_a_stream_is_dubbed_and_reported() -> None:
     assert trial.value("av_skew_seconds", stream_id="a-1") is None
 
 
+def silent(fragment: Fragment) -> DubbedAudio:
+    pcm = bytes(len(fragment.pcm))
+    return DubbedAudio.from_pcm(pcm, sample_rate_hz=48_000, channels=2)
+
+
 def failing(error: StsError) -> Callable[[Fragment], FragmentProcessed]:
     def fail(_: Fragment) -> FragmentProcessed:
         raise error
@@ -289,6 +294,7 @@ def failing(error: StsError) -> Callable[[Fragment], FragmentProcessed]:
         (failing(StsUnavailableError()), "sts_unavailable"),
         (failing(StsCircuitOpenError()), "circuit_open"),
         (lambda f: answer(f, transcript=" ", translated_text=""), "no_speech"),
+        (lambda f: answer(f, transcript="...", dubbed_audio=silent(f)), "no_speech"),
         (
             lambda f: answer(
                 f,

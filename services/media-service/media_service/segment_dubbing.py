@@ -147,7 +147,11 @@ def _answer(number: int, result: FragmentProcessed) -> tuple[Result, FallbackRea
         return _original(number), "sts_failed"
     if result.status == "success" and not (result.transcript or "").strip():
         return _original(number), "no_speech"
-    return Result(number, "dubbed", audio.sample_rate_hz, audio.channels, audio.pcm()), None
+    pcm = audio.pcm()
+    if not pcm.strip(b"\0"):
+        # A text that cannot be spoken, such as "...": what it was heard in would vanish.
+        return _original(number), "no_speech"
+    return Result(number, "dubbed", audio.sample_rate_hz, audio.channels, pcm), None
 
 
 def _original(number: int) -> Result:
