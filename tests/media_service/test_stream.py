@@ -36,7 +36,7 @@ from media_service.protocol import (
     Start,
     Stop,
 )
-from media_service.report import MAX_LISTED, StsReport
+from media_service.report import MAX_LISTED, SegmentReport, StsReport
 from media_service.settings import Settings
 from media_service.spool_names import CHECKPOINT, SOUND, segment_file
 from media_service.spool_store import SpoolStore
@@ -407,6 +407,44 @@ async def test_what_a_dead_worker_held_is_lost_and_not_counted_as_fallback() -> 
     assert trial.value("segments_lost_total") == 2
     assert trial.value("fragments_fallback_total", reason="timeout") == 0
     assert sorted(trial.sts.cancelled) == [1, 2]
+
+
+def restored(number: int) -> SegmentCut:
+    """Return the cut of a segment whose answer is on disk."""
+    return replace(cut(number), pcm=b"", restored=True)
+
+
+async def test_a_kept_segment_goes_out_for_the_reason_that_it_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = [released(0, "original"), released(1, "original")]
+    trial = Trial([*OPENING, restored(0), restored(1), *out, Finished(1.0)])
+    segments = trial.stream.report.segments
+    segments += [
+        SegmentReport(number=0, start_s=0, duration_s=6, cut_at=1, reason="no_speech"),
+        SegmentReport(number=1, start_s=6, duration_s=0.1, cut_at=1, reason="tail"),
+    ]
+    with monkeypatch.context() as disk:
+        disk.setattr("media_service.stream.unpublished", lambda _: [0, 1])
+        trial.stream._keep_or_lose()
+    assert [(s.outcome, s.reason) for s in segments] == [("kept", "no_speech"), ("kept", "tail")]
+    trial.workers[0].commands += [Result(number, "original", 48_000, 2) for number in (0, 1)]
+    await trial.run()
+    assert [s.outcome for s in segments] == ["original", "original"]
+    assert [s.reason for s in segments] == ["no_speech", "tail"]
+    assert trial.value("fragments_fallback_total", reason="no_speech") == 1
+    assert trial.value("fragments_fallback_total", reason="timeout") == 0
+
+
+async def test_a_segment_that_goes_out_in_two_parts_is_counted_once() -> None:
+    trial = Trial(
+        [*OPENING, cut(0), released(0, "original"), FROZEN],
+        [*OPENING, restored(0), released(0, "original"), Finished(1.0)],
+        answer=failing(StsUnavailableError()),
+    )
+    trial.workers[1].commands.append(Result(0, "original", 48_000, 2))
+    await trial.run()
+    assert trial.value("fragments_fallback_total", reason="sts_unavailable") == 1
 
 
 async def test_a_stop_is_not_lost_while_there_is_no_worker(

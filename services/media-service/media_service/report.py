@@ -46,7 +46,8 @@ class InputReport(ReportModel):
 class SegmentReport(ReportModel):
     """The life of one segment; ``reason`` says why it went out undubbed, or not at all.
 
-    ``kept`` has not gone out and is on disk; ``restored`` was taken up from there.
+    ``kept`` has not gone out and is on disk, with its reason where its own sound is to go out;
+    ``restored`` was taken up from there.
     ``skew_ms`` is how late the sound was against the picture; None where no picture was there.
     """
 

@@ -73,7 +73,9 @@ class SegmentDubbing:
         elif segment.reason != "tail":
             # Without a word of the supervisor's, the worker's own time limit was over.
             reason = segment.reason = segment.reason or "timeout"
-            self._metrics.fragments_fallback.labels(reason).inc()
+            if segment.released_at == released.at:
+                # Not the rest of one that went out in part before its worker died.
+                self._metrics.fragments_fallback.labels(reason).inc()
         self._log.info(
             "segment_released",
             number=released.number,

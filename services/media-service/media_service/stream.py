@@ -277,7 +277,11 @@ class DubbedStream:
         unsent = self._unsent()
         pending = [segment for segment in self.report.segments if segment.outcome == "pending"]
         for segment in pending:
-            segment.outcome = segment.reason = "kept" if segment.number in unsent else "lost"
+            if segment.number in unsent:
+                # Why its own sound is to go out, where that is known, holds still when it does.
+                segment.outcome = "kept"
+            else:
+                segment.outcome = segment.reason = "lost"
         kept = [segment.number for segment in pending if segment.outcome == "kept"]
         lost = [segment.number for segment in pending if segment.outcome == "lost"]
         if self.report.spool is not None:
