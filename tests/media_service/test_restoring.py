@@ -27,9 +27,11 @@ from media_service.protocol import (
     Start,
 )
 from media_service.spool_names import unpublished
+from media_service.worker.ingest import Reading
 from media_service.worker.output import OUTPUT_OFFSET_S
 from media_service.worker.pacer import Pacer
 from media_service.worker.pipeline import Pipeline
+from media_service.worker.waiting_room import VideoQueue
 from tests.media_service.clips import RATE, make_clip
 from tests.media_service.test_pipeline import Clock, carry, dubbed, of, onsets, packets, sound
 
@@ -225,6 +227,53 @@ def test_a_source_that_comes_back_in_time_goes_on_in_the_same_output(
     late = Read(str(again), time.monotonic())
     pipeline.read(late)
     assert isinstance(told[-1], Finished)
+
+
+def test_the_end_of_one_reading_does_not_shut_the_next_ones_queues(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = make_clip(tmp_path / "again.flv", seconds=1.2)
+    told = list[Report]()
+    read, drained = threading.Event(), threading.Event()
+    close, read_source = VideoQueue.close, Pipeline._read_source
+
+    def come_back() -> None:
+        pipeline.read(Read(str(again), time.monotonic(), another=True))
+        read.set()
+
+    def late_close(queue: VideoQueue) -> None:
+        monkeypatch.setattr(VideoQueue, "close", close)
+        threading.Thread(target=come_back).start()
+        read.wait(0.3)
+        close(queue)
+
+    def late_read(pipeline: Pipeline, reading: Reading) -> str:
+        if reading.input_url == str(again):
+            # Those of the first reading have gone out by then: the queues are empty.
+            assert drained.wait(10)
+            time.sleep(0.2)
+        return read_source(pipeline, reading)
+
+    def tell(report: Report) -> None:
+        told.append(report)
+        if isinstance(report, SegmentCut) and not report.tail:
+            pipeline.resolve(original_of(report))
+        if isinstance(report, Released) and report.number == 3:
+            drained.set()
+
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        assert read.wait(10)
+        clock.sleep(seconds)
+
+    monkeypatch.setattr(VideoQueue, "close", late_close)
+    monkeypatch.setattr(Pipeline, "_read_source", late_read)
+    start = Start(str(clip), str(tmp_path / "out.flv"), 1.0, 5.0, time.monotonic())
+    pipeline = Pipeline(start, tell, Pacer(sleep, lambda: clock.now_s))
+    pipeline.begin()
+    assert pipeline.done.wait(20), told
+    assert [r.number for r in of(told, Released)] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_source_that_does_not_come_back_has_ended(

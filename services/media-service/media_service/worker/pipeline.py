@@ -228,8 +228,9 @@ class Pipeline:
             self._input_error = None if found_nothing and self._standing.has_begun else error
             self._input_ended.set()
             self._tell(InputEnded(reason, retryable=error is None or _worth_another(error)))
-        self._video.close()
-        self._segments.close()
+            # A reading that follows opens them again, and must not find them shut afterwards.
+            self._video.close()
+            self._segments.close()
 
     def _publish(self) -> None:
         self._egress.run()
