@@ -193,6 +193,7 @@ async def test_a_stop_finishes_what_is_in_flight(
     started.append(service)
     await service.wait_for("segment_released")
     await until(lambda: len(service.told("segment_cut")) >= 2)
+    while_stopping = asyncio.create_task(statuses_from(service))
     code, took_s = await service.end()
     feeding.cancel()
     await asyncio.gather(feeding, return_exceptions=True)
@@ -205,6 +206,19 @@ async def test_a_stop_finishes_what_is_in_flight(
     assert not service.told("segments_lost")
     assert service.told("input_ended")[0]["reason"] == "stopped"
     assert "hidden" not in json.dumps(service.lines)
+    assert {503} <= await while_stopping <= {200, 503}
+
+
+async def statuses_from(service: Service) -> set[int]:
+    """Ask whether it is ready until nobody answers; return what was said."""
+    seen: set[int] = set()
+    async with aiohttp.ClientSession() as session:
+        while True:
+            try:
+                seen.add((await session.get(f"{service.url}/ready")).status)
+            except aiohttp.ClientError:
+                return seen
+            await asyncio.sleep(0.02)
 
 
 async def opened(pipe: Path) -> int:

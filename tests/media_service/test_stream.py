@@ -647,8 +647,8 @@ async def test_the_http_api() -> None:
     sts = cast(StsClient, FakeSts(answer))
     supervisor = Supervisor(Settings(), sts, metrics, Scripted())
     discovery = Discovery("http://media-server", supervisor.reconcile)
-    application = HttpApi(supervisor, sts, discovery, metrics).application()
-    async with TestClient(TestServer(application)) as client:
+    api = HttpApi(supervisor, sts, discovery, metrics)
+    async with TestClient(TestServer(api.application())) as client:
         assert (await client.get("/ready")).status == 503
         discovery.reachable = True
         assert (await client.get("/ready")).status == 200
@@ -666,6 +666,12 @@ async def test_the_http_api() -> None:
         assert "no stream" in (await absent.json())["error"]
         text = await (await client.get("/metrics")).text()
         assert 'media_service_fragments_fallback_total{reason="timeout"} 0.0' in text
+        api.stopping = True
+        for path in ("/health", "/ready"):
+            refused = await client.get(path)
+            assert (refused.status, (await refused.json())["status"]) == (503, "stopping")
+        # What becomes of the streams can be asked to the end.
+        assert (await client.get("/v1/streams")).status == 200
         await supervisor.stop()
 
 

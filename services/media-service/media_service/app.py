@@ -66,6 +66,7 @@ async def serve(settings: Settings) -> None:
         done, _ = await asyncio.wait(
             (finding, talking, stopping), return_when=asyncio.FIRST_COMPLETED
         )
+        api.stopping = True
         await _cancel(finding, stopping)
         await supervisor.stop()
         await _cancel(talking)

@@ -14,7 +14,10 @@ from media_service.supervisor import Supervisor
 
 
 class HttpApi:
-    """``GET /health``, ``/ready``, ``/metrics``, ``/v1/streams`` and ``/v1/streams/{id}``."""
+    """``GET /health``, ``/ready``, ``/metrics``, ``/v1/streams`` and ``/v1/streams/{id}``.
+
+    While it is ``stopping`` the service is neither healthy nor ready: it takes no new stream.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class HttpApi:
         self._discovery = discovery
         self._metrics = metrics
         self._started_at = time.monotonic()
+        self.stopping = False
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -61,12 +65,19 @@ class HttpApi:
         }
 
     async def _health(self, _: web.Request) -> web.Response:
+        if self.stopping:
+            return self._refusal("stopping")
         return web.json_response(self._state("healthy"))
 
     async def _ready(self, _: web.Request) -> web.Response:
+        if self.stopping:
+            return self._refusal("stopping")
         if self._sts.connected and self._discovery.reachable:
             return web.json_response(self._state("ready"))
-        return web.json_response(self._state("not_ready"), status=503)
+        return self._refusal("not_ready")
+
+    def _refusal(self, status: str) -> web.Response:
+        return web.json_response(self._state(status), status=503)
 
     async def _exposition(self, _: web.Request) -> web.Response:
         if self._metrics is None:
