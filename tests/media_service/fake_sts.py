@@ -22,7 +22,11 @@ async def succeed(sts: FakeSts, connection: str, fragment: dict[str, Any]) -> No
 
 
 class FakeSts:
-    """``received`` holds every (event, payload) in order; all are held against the contract."""
+    """``received`` holds every (event, payload) in order; all are held against the contract.
+
+    As long as it is not ``loaded`` it does not say that a stream is ready; ``remembers`` says
+    whether it has the session that it is asked for.
+    """
 
     def __init__(self) -> None:
         self.received: list[tuple[str, dict[str, Any]]] = []
@@ -33,6 +37,9 @@ class FakeSts:
         self.token: str | None = None
         self.refused = 0
         self.completes = True
+        self.loaded = asyncio.Event()
+        self.loaded.set()
+        self.remembers = True
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._socket: socketio.AsyncServer | None = None
@@ -113,6 +120,7 @@ class FakeSts:
             await self._end(connection, payload)
 
     async def _init(self, connection: str, payload: dict[str, Any]) -> None:
+        await self.loaded.wait()
         if self.refuse_init is not None:
             await self.emit(connection, "error", stream_id=payload["stream_id"], **self.refuse_init)
             return
@@ -121,7 +129,7 @@ class FakeSts:
             "stream:ready",
             stream_id=payload["stream_id"],
             session_id="session",
-            resumed="session_id" in payload,
+            resumed=self.remembers and "session_id" in payload,
             next_sequence=payload["next_sequence"],
             max_inflight=self.max_inflight,
             capabilities={

@@ -133,6 +133,70 @@ async def test_what_comes_before_the_first_connection_waits_for_it(
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_an_sts_that_is_back_and_still_loads_is_not_waited_for(
+    connect: Connect, link: Link, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_service.sts_client.STABLE_S", 0.0)
+    monkeypatch.setattr("media_service.sts_stream.REOPEN_PATIENCE_S", 0.3)
+    client = await connect()
+    stream = await client.open_stream("s")
+    await stream.dub(fragment(0), within_s=20)
+    sts.loaded.clear()
+    sts.remembers, sts.answer = False, hold
+    held = asyncio.create_task(stream.dub(fragment(1), within_s=30))
+    await sts.wait_for("fragment:data", 2)
+    before = link.connections
+    link.cut()
+    await until(lambda: link.connections > before and client.connected)
+    began_at = time.monotonic()
+    with pytest.raises(StsUnavailableError):
+        await held
+    for number in (2, 3):
+        with pytest.raises(StsUnavailableError):
+            await stream.dub(fragment(number), within_s=30)
+    assert time.monotonic() - began_at < 5
+    sts.answer = succeed
+    sts.loaded.set()
+    await until(lambda: stream.report.state == "ready")
+    assert (await stream.dub(fragment(4), within_s=5)).status == "success"
+    # It is not to wait for those that went out meanwhile.
+    assert sts.of("stream:init")[-1]["next_sequence"] == 4
+
+
+async def test_an_sts_that_stays_silent_is_asked_again_while_nothing_waits_for_it(
+    connect: Connect, link: Link, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_service.sts_client.STABLE_S", 0.0)
+    monkeypatch.setattr("media_service.sts_stream.REOPEN_PATIENCE_S", 0.1)
+    monkeypatch.setattr("media_service.sts_session.READY_TIMEOUT_S", 0.2)
+    client = await connect()
+    stream = await client.open_stream("s")
+    await stream.dub(fragment(0), within_s=20)
+    sts.loaded.clear()
+    before = link.connections
+    link.cut()
+    await until(lambda: link.connections > before and client.connected)
+    for number in range(1, 4):
+        await asyncio.sleep(0.25)
+        with pytest.raises(StsUnavailableError):
+            await stream.dub(fragment(number), within_s=30)
+    assert len(sts.of("stream:init")) >= 4
+
+
+async def test_an_sts_that_loads_when_a_stream_begins_is_waited_for(
+    connect: Connect, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_service.sts_stream.REOPEN_PATIENCE_S", 0.1)
+    sts.loaded.clear()
+    client = await connect()
+    stream = await client.open_stream("s")
+    dubbing = asyncio.create_task(stream.dub(fragment(0), within_s=20))
+    await asyncio.sleep(0.5)
+    assert not dubbing.done()
+    sts.loaded.set()
+    assert (await dubbing).status == "success"
+
+
 async def test_twenty_losses_leave_nothing_behind(
     connect: Connect, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:

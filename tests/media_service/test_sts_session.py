@@ -40,6 +40,7 @@ async def client(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> StsClient
     monkeypatch.setattr("media_service.sts_client.STABLE_S", 0.0)
     # What is lost and doubled is looked at here, not how fast a starved machine connects.
     monkeypatch.setattr("media_service.sts_client.RETURN_TIMEOUT_S", 30.0)
+    monkeypatch.setattr("media_service.sts_stream.REOPEN_PATIENCE_S", 30.0)
     return await connect()
 
 

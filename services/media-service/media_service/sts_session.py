@@ -43,6 +43,9 @@ class StsSession:
         self._report = report
         self._session_id: str | None = None
         self._asked_at = 0.0
+        self._asked_number = next_sequence
+        self._opening_since: float | None = None
+        self._was_open = False
         self._ending = False
         self._under_way: set[int] = set()
         self._next_number = next_sequence
@@ -56,12 +59,20 @@ class StsSession:
         self._under_way.discard(number)
         self._next_number = max(self._next_number, number + 1)
 
+    def is_overdue(self, patience_s: float) -> bool:
+        """Whether it was open before, and is not again ``patience_s`` after it was asked for."""
+        since = self._opening_since
+        return self._was_open and since is not None and time.monotonic() >= since + patience_s
+
     async def open(self) -> None:
         """Ask for the session, or to take it up again, unless it is ending."""
         if self._ending:
             return
         self.room = None
         self._asked_at = time.monotonic()
+        self._asked_number = self._expected_number
+        if self._opening_since is None:
+            self._opening_since = self._asked_at
         self.tell("opening")
         await self._emitter.emit(
             "stream:init",
@@ -70,7 +81,7 @@ class StsSession:
                 worker_id=f"media-service/{self._stream_id}",
                 config=self._config,
                 session_id=self._session_id,
-                next_sequence=min(self._under_way, default=self._next_number),
+                next_sequence=self._asked_number,
             ),
         )
 
@@ -78,6 +89,14 @@ class StsSession:
         """Ask once more, where the last asking got no answer in its time."""
         if self.room is None and time.monotonic() >= self._asked_at + READY_TIMEOUT_S:
             await self.open()
+
+    async def open_if_outdated(self, ready: StreamReady) -> bool:
+        """Open it once more where it would wait for fragments that went out without it."""
+        if ready.resumed or self._expected_number <= self._asked_number:
+            return False
+        self._session_id = None
+        await self.open()
+        return True
 
     async def open_anew(self) -> None:
         """Open it once more, as another one: STS has forgotten it."""
@@ -98,6 +117,7 @@ class StsSession:
     def suspend(self) -> None:
         """Take note that the connection is lost, and may be back in a moment."""
         self.room = None
+        self._opening_since = None
         self.tell("opening")
 
     def take_ready(self, ready: StreamReady) -> None:
@@ -110,6 +130,8 @@ class StsSession:
     def admit(self, room: int) -> None:
         """Let fragments go: what STS was owed has been sent again."""
         self.room = room
+        self._opening_since = None
+        self._was_open = True
         self.tell("ready")
 
     def take_error(self, error: ErrorEvent) -> None:
@@ -117,6 +139,10 @@ class StsSession:
         self.room = None
         self.refusal = None if error.retryable else error
         self.tell("opening" if error.retryable else "refused")
+
+    @property
+    def _expected_number(self) -> int:
+        return min(self._under_way, default=self._next_number)
 
     def tell(self, state: StsState) -> None:
         """Have the report say so."""

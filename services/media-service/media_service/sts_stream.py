@@ -43,11 +43,14 @@ if TYPE_CHECKING:
 
 ACK_TIMEOUT_S = 3.0
 """The next fragment waits this long for the last one's acknowledgement, so that order holds."""
+REOPEN_PATIENCE_S = 3.0
+"""After a break the session has to be open again so soon: an STS that loads its models is away."""
 RETRY_S = 0.5
 MAX_RETRY_S = 4.0
 """A refused fragment that may be sent again waits so long, twice as long each time."""
 COMPLETE_TIMEOUT_S = 1.0
 """How long the server's last word is waited for: every result is there already."""
+_NOT_READY = "STS is back, and not ready yet"
 _log = get_logger()
 
 
@@ -98,6 +101,7 @@ class StsStream:
     async def attach(self) -> None:
         """Open the stream, or take its session up again, on a new connection."""
         await self._session.open()
+        asyncio.get_running_loop().call_later(REOPEN_PATIENCE_S, self._give_back_overdue)
 
     def suspend(self) -> None:
         """Hold everything: the connection is lost, and may be back in a moment."""
@@ -113,6 +117,14 @@ class StsStream:
         for exchange in self._inflight.unanswered:
             exchange.fail(StsUnavailableError("STS went away"))
         self._breaker.reset()
+
+    def _give_back_overdue(self) -> None:
+        """Give back, undubbed, what is with an STS that is there and does not take it up."""
+        if self._session.is_overdue(REOPEN_PATIENCE_S):
+            _log.warning("sts_not_ready", stream_id=self.stream_id, waited_s=REOPEN_PATIENCE_S)
+            for exchange in self._inflight.unanswered:
+                exchange.fail(StsUnavailableError(_NOT_READY))
+            self._wake.set()
 
     async def dub(
         self,
@@ -221,6 +233,8 @@ class StsStream:
         while True:
             self._refuse_hopeless(fragment)
             await self._session.open_if_unanswered()
+            if self._session.is_overdue(REOPEN_PATIENCE_S):
+                raise StsUnavailableError(_NOT_READY)
             now, hold_s, room = time.monotonic(), math.inf, self._session.room
             if room is not None and len(self._inflight) < room:
                 ready_at = now if ready_at is None else ready_at
@@ -257,6 +271,8 @@ class StsStream:
             self._wake.set()
 
     async def _begin_session(self, ready: StreamReady) -> None:
+        if await self._session.open_if_outdated(ready):
+            return
         self._session.take_ready(ready)
         self._pace.clear()
         self.report.backpressure = "none"
