@@ -56,13 +56,17 @@ class Heard:
 
 
 @contextmanager
-def begun(clip: Path, output: Path, heard: Heard, video: VideoQueue) -> Iterator[threading.Thread]:
-    """One silent segment that is ready to go out, and an egress that is at it."""
-    segments = SegmentQueue(timeout_s=5)
-    segments.put(Segment(0, 0, False, bytes(SEGMENT_S * SAMPLE_RATE_HZ * BYTES_PER_FRAME)))
-    segments.resolve(Result(0, "original", SAMPLE_RATE_HZ, 2))
-    segments.close()
-    egress = Egress(str(output), segments, video, heard, Pacer(lambda _seconds: None))
+def begun(
+    clip: Path, output: Path, heard: Heard, video: VideoQueue, *, segments: int = 1
+) -> Iterator[threading.Thread]:
+    """Silent segments that are ready to go out, and an egress that is at it."""
+    queue = SegmentQueue(timeout_s=5)
+    samples = SEGMENT_S * SAMPLE_RATE_HZ
+    for number in range(segments):
+        queue.put(Segment(number, number * samples, False, bytes(samples * BYTES_PER_FRAME)))
+        queue.resolve(Result(number, "original", SAMPLE_RATE_HZ, 2))
+    queue.close()
+    egress = Egress(str(output), queue, video, heard, Pacer(lambda _seconds: None))
     with av.open(str(clip)) as source:
         egress.prepare(VideoHead.of(source.streams.video[0], width=64, height=64))
     at_work = threading.Thread(target=egress.run)
@@ -165,6 +169,24 @@ def test_a_picture_whose_time_falls_goes_out_a_tick_after_the_one_before(
         ("picture_lifted", {"behind_s": 0.9}),
         ("pictures_lifted", {"count": 3}),
     ]
+
+
+@pytest.mark.parametrize("lifted", [0, 1, 3])
+def test_the_skew_says_by_how_much_the_last_picture_was_lifted(
+    lifted: int, clip: Path, tmp_path: Path
+) -> None:
+    video, heard, output = VideoQueue(), Heard(), tmp_path / "out.flv"
+    given = [p for p in pictures(clip, 0.0) if float((p.pts or 0) * p.time_base) < SEGMENT_S]
+    for packet in given[len(given) - lifted :]:
+        packet.dts = packet.pts = (packet.dts or 0) - round(1 / packet.time_base)
+    for packet in given:
+        video.put(packet)
+    with begun(clip, output, heard, video, segments=2):
+        pass
+
+    # A second later than it said, less the tenths between pictures that became ticks.
+    lift_ms = 1000 - 99 * lifted if lifted else 0
+    assert heard.skews == [pytest.approx(0, abs=1), pytest.approx(-lift_ms, abs=2)]
 
 
 def test_a_picture_is_not_shown_before_it_is_decoded(clip: Path, tmp_path: Path) -> None:

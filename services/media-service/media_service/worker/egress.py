@@ -249,7 +249,9 @@ class Egress:
             self._held = None
             self._pace(decode_s)
             self._advance(Position(self._muxed.sound_samples, decode_s))
-            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S)
+            muxer.send_video(
+                self._video.take(), shift_s=OUTPUT_OFFSET_S, later_s=self._order.later_s
+            )
 
     def _in_order(self, packet: Packet[VideoStream]) -> float:
         """Have a picture's time not fall behind the last one's; return when it is decoded."""

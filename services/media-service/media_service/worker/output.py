@@ -91,12 +91,20 @@ class Muxer:
         """How much later than the encoder said the last sound went out."""
 
     def send_video(
-        self, packet: Packet[VideoStream], *, shift_s: float, held: bool = False
+        self,
+        packet: Packet[VideoStream],
+        *,
+        shift_s: float,
+        later_s: float = 0.0,
+        held: bool = False,
     ) -> None:
-        """Send a picture, ``shift_s`` later than it says; ``held`` ones are out of place."""
+        """Send a picture, ``shift_s`` later than it says; ``held`` ones are out of place.
+
+        ``later_s`` is what was added already to the time that its source gave it.
+        """
         shift = round(shift_s / packet.time_base)
         if not held:
-            self.video_shift_s = float(shift * packet.time_base)
+            self.video_shift_s = float(shift * packet.time_base) + later_s
         packet.pts = None if packet.pts is None else packet.pts + shift
         packet.dts = None if packet.dts is None else packet.dts + shift
         packet.stream = self._video
