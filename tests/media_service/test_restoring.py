@@ -186,9 +186,11 @@ def test_what_is_on_disk_goes_out_before_what_is_read_now(
     assert onsets(sound(second))[-1] / RATE == pytest.approx(5.0, abs=0.0015)
 
 
+@pytest.mark.parametrize("step_s", [0.0, 3600.0], ids=["", "the wall's clock is put right"])
 def test_a_source_that_comes_back_in_time_goes_on_in_the_same_output(
-    clip: Path, tmp_path: Path, folder: Path
+    step_s: float, clip: Path, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wall = time.time
     output, told = tmp_path / "out.flv", list[Report]()
     again = make_clip(tmp_path / "again.flv", seconds=1.2)
     reads = iter([Read(str(again), time.monotonic(), another=True)])
@@ -202,6 +204,7 @@ def test_a_source_that_comes_back_in_time_goes_on_in_the_same_output(
             pipeline.resolve(original_of(report))
 
     def come_back(command: Read) -> None:
+        monkeypatch.setattr(time, "time", lambda: wall() + step_s)
         pipeline.read(command)
         held.set()
 

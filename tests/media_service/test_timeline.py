@@ -42,7 +42,7 @@ def test_a_new_worker_never_repeats_what_was_read() -> None:
     assert continue_origin(5.9, known, now=1006.0) == Origin(0.0, 1, 0.0, 6.0)
 
 
-def test_another_source_goes_on_by_the_walls_clock() -> None:
+def test_another_source_goes_on_by_this_hosts_clock() -> None:
     gone = Continuation(zero_s=None, zero_at=1000.0, number=3, from_s=14.0)
     origin = continue_origin(0.0, gone, now=1017.5)
     assert (origin.number, origin.start_s, origin.zero_s) == (3, 17.5, -17.5)
@@ -107,7 +107,7 @@ def test_absent_sound_is_filled_and_what_comes_late_is_dropped() -> None:
     [
         (26.0, 0.0, 26.0),
         (29.0, 0.0, 29.0),
-        # Another clock: the wall's tells how long nothing was read.
+        # Another clock: this host's tells how long nothing was read.
         (0.5, -24.5, 25.0),
         (5000.0, 4975.0, 25.0),
     ],

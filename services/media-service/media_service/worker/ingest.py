@@ -172,7 +172,7 @@ class Ingest:
             age_s = time.monotonic() - reading.ready_since_s
             origin = choose_origin(first_s, ready_age_s=age_s, segment_s=reading.segment_s)
         else:
-            origin = continue_origin(first_s, reading.continuation, now=time.time())
+            origin = continue_origin(first_s, reading.continuation, now=time.monotonic())
         start_samples = round(origin.start_s * SAMPLE_RATE_HZ)
         self._segmenter = Segmenter(
             segment_samples=self._segment_samples,

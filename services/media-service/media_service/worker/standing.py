@@ -28,10 +28,12 @@ class Standing:
         self._zero_arrived_at: float | None = None
         self._pictures_to_s = 0.0
         if start.zero_at is not None:
+            # Between processes the wall's clock is all there is; from here on it may be put right.
+            arrived_at = time.monotonic() - (time.time() - start.zero_at)
+            self._zero_arrived_at = arrived_at
             self._timeline = Continuation(
-                start.zero_s, start.zero_at, start.first_number, start.from_s
+                start.zero_s, arrived_at, start.first_number, start.from_s
             )
-            self._zero_arrived_at = time.monotonic() - (time.time() - start.zero_at)
 
     def continuation(self) -> Continuation | None:
         """Return what a reading goes on from; None where it is the first."""
@@ -50,13 +52,12 @@ class Standing:
         self.has_begun = True
         self._zero_arrived_at = zero_arrived_at
         now = time.time()
-        zero_at = now - (time.monotonic() - zero_arrived_at)
-        self._timeline = Continuation(origin.zero_s, zero_at, origin.number, origin.start_s)
+        self._timeline = Continuation(origin.zero_s, zero_arrived_at, origin.number, origin.start_s)
         return Began(
             at=now,
             zero_s=origin.zero_s,
             missed_head_s=origin.missed_head_s,
-            zero_at=zero_at,
+            zero_at=now - (time.monotonic() - zero_arrived_at),
             number=origin.number,
             start_s=origin.start_s,
         )

@@ -18,7 +18,7 @@ GAP_TOLERANCE_S = 0.02
 MAX_GAP_S = 10.0
 """A larger jump is no gap but another timeline."""
 CLOCK_TOLERANCE_S = 10.0
-"""A source whose clock and the wall's have come apart by more has started its clock anew."""
+"""A source whose clock and this host's have come apart by more has started its clock anew."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Continuation:
     """Where a timeline stands: what comes next is segment ``number``, not before ``from_s``.
 
     ``zero_s`` is its zero on the source's clock, None for a source that is not known;
-    ``zero_at`` is the Unix time at which it arrived.
+    ``zero_at`` is when it arrived, on the monotonic clock: the wall's may be put right meanwhile.
     """
 
     zero_s: float | None
@@ -64,9 +64,9 @@ def choose_origin(first_s: float, *, ready_age_s: float, segment_s: float) -> Or
 
 
 def continue_origin(first_s: float, continuation: Continuation, *, now: float) -> Origin:
-    """Return the origin for a reading that takes a timeline up; ``now`` is in Unix seconds.
+    """Return the origin for a reading that takes a timeline up; ``now`` is on the monotonic clock.
 
-    The source's own clock says where it belongs, as long as it is the same clock; else the wall's
+    The source's own clock says where it belongs, as long as it is the same clock; else this host's
     does, so that the timeline's gap is as long as the absence was.
     """
     start_s = max(now - continuation.zero_at, continuation.from_s)
