@@ -3,13 +3,18 @@
 import io
 import json
 import logging
+import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from typing import Self
 
 import pytest
 import structlog
 
-from media_service.logs import configure_logging
+from media_service import logs
+from media_service.logs import configure_logging, written_aside
 from media_service.redaction import redacted
 
 
@@ -70,3 +75,79 @@ def test_no_part_of_a_password_stays(user_info: str) -> None:
 
 def test_urls_one_behind_the_other_are_told_apart() -> None:
     assert redacted("rtmp://u:p@a/x,rtmp://u:p@b/y") == "rtmp://a/x,rtmp://b/y"
+
+
+LINE = "x" * 99 + "\n"
+LINES = 2000
+"""More than a pipe holds."""
+
+
+class Pipe:
+    """Standard output for a while; what it takes is read in the end, if not before."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+
+    def __enter__(self) -> Self:
+        # pytest puts its own there between a fixture and its test.
+        self._stdout, sys.stdout = sys.stdout, os.fdopen(self._writer, "w")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout, output = self._stdout, sys.stdout
+        output.close()
+        for thread in threading.enumerate():
+            if thread.name == "log":
+                thread.join(10)
+        os.close(self._reader)
+
+    def hang_up(self) -> None:
+        os.close(self._reader)
+        self._reader = os.open(os.devnull, os.O_RDONLY)
+
+    def read(self, count: int) -> bytes:
+        read = bytearray()
+        while len(read) < count and (piece := os.read(self._reader, 1 << 16)):
+            read += piece
+        return bytes(read)
+
+
+def test_a_reader_that_stands_still_holds_nobody_up() -> None:
+    with Pipe() as pipe, written_aside() as log:
+        for _ in range(LINES):
+            log.write(LINE)
+        assert pipe.read(LINES * len(LINE)) == LINE.encode() * LINES
+
+
+def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MAX_LINES_WAITING", 3)
+    said: list[int] = []
+    monkeypatch.setattr(logs._log, "warning", lambda _, lines: said.append(lines), raising=False)
+    with Pipe() as pipe, written_aside() as log:
+        for _ in range(LINES):
+            log.write(LINE)
+        pipe.read(1)
+        deadline = time.monotonic() + 10
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.001)
+            log.write(LINE)
+    assert said
+    assert said[0] > LINES // 4
+
+
+def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FLUSH_S", 0.05)
+    with Pipe() as pipe:
+        began_at = time.monotonic()
+        with written_aside() as log:
+            for _ in range(LINES):
+                log.write(LINE)
+        assert time.monotonic() - began_at < 5
+        pipe.read(LINES * len(LINE))
+
+
+def test_a_reader_that_is_gone_is_no_error() -> None:
+    with Pipe() as pipe, written_aside() as log:
+        pipe.hang_up()
+        log.write(LINE)
+        log.write(LINE)

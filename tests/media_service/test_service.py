@@ -136,6 +136,55 @@ async def test_a_taken_port_is_one_clear_line(started: list[Service]) -> None:
     assert [(line["event"], line["port"]) for line in failures] == [("port_not_bound", port)]
 
 
+async def test_a_log_that_nobody_reads_holds_nothing_up() -> None:
+    reader, writer = os.pipe()
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "media_service",
+        stdout=writer,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'services/media-service'}",
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "MEDIAMTX_API_URL": "http://127.0.0.1:9",
+            "STS_SERVICE_URL": "http://127.0.0.1:9",
+        },
+    )
+    os.close(writer)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            # Each is a line of 200 bytes and more, and a pipe holds 64 KiB.
+            for _ in range(600):
+                await send_garbage(port)
+            async with aiohttp.ClientSession() as session:
+                answer = await session.get(f"http://127.0.0.1:{port}/health")
+                assert answer.status == 200
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(reader)
+
+
+async def send_garbage(port: int) -> None:
+    """Say something that is no HTTP, once somebody listens, and wait for the answer."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.write(b"no HTTP at all\r\n\r\n")
+        await reader.read()
+        writer.close()
+        return
+
+
 class MediaServer:
     """A Control API that lists one path, and a way to the media that needs no RTMP."""
 

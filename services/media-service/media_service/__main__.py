@@ -6,7 +6,7 @@ import sys
 from pydantic import ValidationError
 
 from media_service.app import PortTakenError, serve
-from media_service.logs import configure_logging, get_logger
+from media_service.logs import configure_logging, get_logger, written_aside
 from media_service.settings import Settings
 
 EXIT_FAILED = 1
@@ -22,7 +22,12 @@ def main() -> int:
         variable = ".".join(str(part) for part in first["loc"]).upper()
         print(f"media-service: {variable}: {first['msg']}", file=sys.stderr)
         return EXIT_MISCONFIGURED
-    configure_logging(settings.log_level)
+    with written_aside() as output:
+        configure_logging(settings.log_level, output)
+        return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
     try:
         asyncio.run(serve(settings))
     except PortTakenError as error:
