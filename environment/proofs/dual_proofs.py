@@ -5,7 +5,7 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -16,16 +16,20 @@ from environment.proofs.endpoints import ask, published_ports, speaks_rtmp, spea
 from environment.proofs.examination import logged_translations
 from environment.proofs.ingest_proofs import prove_carried_over
 from environment.stack.addresses import HOST_FROM_INSIDE
+from environment.waiting import wait_within
 
 if TYPE_CHECKING:
     from environment.proofs.inside import TcpConnection
     from environment.runs.media_urls import Protocol
     from environment.runs.run import PipelineRun
+    from environment.settings import Settings
     from environment.stack.compose import ComposeStack
     from environment.stack.containers import ServiceContainer
 
 PROJECT_LABEL: Final = "com.docker.compose.project"
 FILES_LABEL: Final = "com.docker.compose.project.config_files"
+HEALTHY_WITHIN_S: Final = 30.0
+"""SC-006: from `up` to every health check passed."""
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - looked for, not listened on
 
 
@@ -47,7 +51,10 @@ def prove_two_projects(stack: ComposeStack) -> None:
 
 
 def prove_project_started(stack: ComposeStack, key: str) -> None:
-    """Every container of that project runs, made by compose from its file; the other has none."""
+    """Every container of that project runs, made by compose from its file; the other has none.
+
+    The health checks of the file pass, SC-006's time after `up` at the latest (FR-009).
+    """
     own = {each.name: each.status for each in stack.of_project(key)}
     others = {
         each.name: each.status
@@ -68,6 +75,26 @@ def prove_project_started(stack: ComposeStack, key: str) -> None:
         seen=(own, others, made_by),
         hint="`docker ps -a`, and what `docker-compose up` says.",
     )
+    prove_checks_pass(stack.of_project(key), stack.settings, since=stack.up_at(key))
+
+
+def prove_checks_pass(
+    containers: Iterable[ServiceContainer], settings: Settings, *, since: float | None = None
+) -> None:
+    """Each container's own health check passes, by the engine's word, soon enough (SC-006).
+
+    `since` is a monotonic time; by default the asking's.
+    """
+    for container in containers:
+        wait_within(
+            f"{container.name}'s own health check to pass",
+            container.check_passes,
+            limit_s=HEALTHY_WITHIN_S,
+            settings=settings,
+            since=since,
+            evidence=container.evidence,
+            hint="the `healthcheck` of the compose file; `docker inspect` has what it said.",
+        )
 
 
 def prove_running(stack: ComposeStack) -> None:

@@ -80,6 +80,7 @@ class ComposeStack:
         self._on_event = on_event
         self._reaps = reaps
         self._started_in_s: float | None = None
+        self._up_at: dict[str, float] = {}
         self._changes: dict[str, dict[str, str]] = {}
         self._ports = told.host_ports(self.settings)
         specs = told.describe(self.settings, images, owner, self._ports)
@@ -111,8 +112,15 @@ class ComposeStack:
 
     @property
     def started_in_s(self) -> float | None:
-        """Seconds from `start()` to everything healthy and connected; None before."""
+        """Seconds from `start()` to everything healthy and connected; None before.
+
+        Healthy by the health checks of the files too, which the engine runs.
+        """
         return self._started_in_s
+
+    def up_at(self, key: str) -> float:
+        """The monotonic time of that project's last `up`; raises `KeyError` before the first."""
+        return self._up_at[key]
 
     @property
     def host_ports(self) -> Mapping[str, int]:
@@ -154,6 +162,8 @@ class ComposeStack:
             for launch in [pool.submit(self.up, key) for key in self.projects]:
                 launch.result()
         self.media_service.wait_ready(self.settings.load_timeout)
+        for container in self.containers.values():
+            container.wait_check_passed()
         self._started_in_s = time.monotonic() - begun
         self._on_event("stack_healthy", took_s=round(self._started_in_s, 2))
 
@@ -164,7 +174,7 @@ class ComposeStack:
         """
         project = self.projects[key]
         self._describe()
-        begun = time.monotonic()
+        self._up_at[key] = begun = time.monotonic()
         try:
             project.up()
         except ComposeFailed as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import requests
@@ -11,6 +12,7 @@ import requests
 from environment.errors import NotHealthy
 from environment.stack.container_io import ExecResult, read_archive, read_file, run_inside
 from environment.stack.health import check_ok, is_ok
+from environment.stack.health_check import check_passes
 from environment.stack.lifecycle import ENDED, Lifecycle
 from environment.stack.metrics import Metrics, read_metrics, total
 from environment.stack.ports import engine_host
@@ -50,6 +52,17 @@ class ServiceContainer(Lifecycle):
         took_s = time.monotonic() - begun
         self._on_event("container_healthy", container=self.name, took_s=round(took_s, 2))
         return took_s
+
+    def wait_check_passed(self, timeout_s: float | None = None) -> None:
+        """Wait until the engine's own health check of it passes, as `docker ps` shows it.
+
+        Bounds and errors as those of `wait_healthy`.
+        """
+        self._wait(f"{self.name}'s own health check to pass", self.check_passes, timeout_s)
+
+    def check_passes(self) -> bool:
+        """Whether the engine's health check of it passes; raises `NotYet` with what it said."""
+        return check_passes(self.name, self._state())
 
     def is_answering(self, path: str | None = None) -> bool:
         """Whether its health endpoint, or another, answers 200 right now."""
@@ -119,6 +132,16 @@ class ServiceContainer(Lifecycle):
         timeout_s: float | None,
         cancelled: threading.Event | None = None,
     ) -> None:
+        what = f"{self.name} to be {state}"
+        self._wait(what, lambda: check_ok(self.url(path)), timeout_s, cancelled)
+
+    def _wait(
+        self,
+        what: str,
+        probe: Callable[[], bool],
+        timeout_s: float | None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
         def alive() -> None:
             if cancelled is not None and cancelled.is_set():
                 raise NotHealthy(f"Stopped waiting for {self.name}.")
@@ -126,8 +149,8 @@ class ServiceContainer(Lifecycle):
                 raise NotHealthy(f"Waited for {self.name}, but {self.evidence()}")
 
         wait_for(
-            f"{self.name} to be {state}",
-            lambda: check_ok(self.url(path)),
+            what,
+            probe,
             timeout_s=self._settings.timeout(timeout_s or self.health_timeout_s),
             alive=alive,
             evidence=self.evidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from environment.errors import WaitTimeout
 from environment.expectations import ExpectationFailed
 from environment.proofs import (
     availability_proofs,
@@ -19,6 +21,7 @@ from environment.proofs import (
 )
 from environment.proofs.inside import TcpConnection
 from environment.stack.compose import ProjectContainer
+from environment.waiting import NotYet
 
 GATEWAY = "172.17.0.1"
 URL = "http://host.docker.internal:4000"
@@ -39,11 +42,13 @@ def container(name: str, project: str = "media", **changes: Any) -> Any:
         "environment": {"STS_SERVICE_URL": URL},
         "inspect": lambda: facts,
         "spec": SimpleNamespace(http_port=3000),
+        "check_passes": lambda: True,
+        "evidence": str,
     }
     return SimpleNamespace(**(usual | changes))
 
 
-def stack(**changes: Any) -> Any:
+def stack(*, up_s: float = 20.0, **changes: Any) -> Any:
     members = {
         "media": changes.pop("media_members", ("ms",)),
         "sts": changes.pop("sts_members", ("sts",)),
@@ -66,7 +71,14 @@ def stack(**changes: Any) -> Any:
         network=network("media"),
         sts_network=network("sts"),
         settings=SimpleNamespace(timeout=float),
+        up_at=lambda _key: time.monotonic() - up_s,
     )
+
+
+def started(key: str = "media", **changes: Any) -> None:
+    """Prove it of a project the other of which has no container."""
+    away = container("sts", "sts", status="absent")
+    dual_proofs.prove_project_started(stack(sts=away, **changes), key)
 
 
 def connected(address: str = GATEWAY, port: int = 4000, url: str = URL) -> None:
@@ -136,6 +148,7 @@ ECHO = {"profile": "echo", "asr": "echo", "translation": "echo", "tts": "echo"}
 
 RIGHT: dict[str, Callable[[], object]] = {
     "two projects": lambda: dual_proofs.prove_two_projects(stack()),
+    "started": started,
     "running": lambda: dual_proofs.prove_running(stack()),
     "apart": lambda: dual_proofs.prove_networks_apart(stack()),
     "told": lambda: dual_proofs.prove_told(container("ms"), {"STS_SERVICE_URL": URL}),
@@ -153,6 +166,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "one project": lambda: dual_proofs.prove_two_projects(stack(sts=container("sts", "media"))),
     "no project": lambda: dual_proofs.prove_two_projects(stack(sts=container("sts", ""))),
     "one stopped": lambda: dual_proofs.prove_running(stack(sts=container("sts", status="exited"))),
+    "not made by compose": lambda: started(media=container("ms", "")),
+    "one that runs not": lambda: started(media=container("ms", status="created")),
+    "healthy too late after `up`": lambda: started(up_s=30.5),
     "one network for both": lambda: dual_proofs.prove_networks_apart(
         stack(media_members=("ms", "sts"))
     ),
@@ -211,6 +227,15 @@ def test_what_is_wrong_is_refused_and_explained(proof: Callable[[], object]) -> 
         proof()
     assert failed.value.expected
     assert failed.value.hint
+
+
+def test_a_health_check_that_never_passes_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses() -> bool:
+        raise NotYet("ms is unhealthy; a check ended with -1: no such program")
+
+    monkeypatch.setattr(dual_proofs, "HEALTHY_WITHIN_S", 0.1)
+    with pytest.raises(WaitTimeout, match=r"ended with -1: no such program"):
+        started(media=container("ms", check_passes=refuses), up_s=0.0)
 
 
 def test_a_stream_that_is_all_tail_was_not_dubbed() -> None:
