@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from docker.errors import APIError
 
 from environment.errors import HarnessError
@@ -21,6 +23,7 @@ UP_TIMEOUT_S: Final = 120.0
 DOWN_TIMEOUT_S: Final = 60.0
 LOGS_TIMEOUT_S: Final = 30.0
 _SAID_CHARS: Final = 3000
+_REFERENCE: Final = re.compile(r"\$\{([A-Z][A-Z0-9_]*)")
 
 
 class ComposeFailed(HarnessError):  # noqa: N818 - the family's way of naming
@@ -106,24 +109,46 @@ class ComposeProject:
         """What all its containers have logged, as compose prints it (FR-033)."""
         return self._run("logs", "--no-color", "--timestamps", timeout_s=LOGS_TIMEOUT_S)
 
-    def resolved(self) -> str:
-        """The file as compose reads it, with its variables' values in their places."""
-        return self._run("config", timeout_s=LOGS_TIMEOUT_S)
+    def resolved(self, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The file alone as compose reads it for somebody who has set these variables, no others.
+
+        Without the override, and without all that this run tells its projects. Raises
+        `ComposeFailed`.
+        """
+        asked = set(_REFERENCE.findall(self.file.read_text(encoding="utf-8")))
+        bare = {name: value for name, value in os.environ.items() if name not in asked}
+        told = {**bare, **(variables or {})}
+        read = self._called([], ["config"], told, timeout_s=LOGS_TIMEOUT_S, warnings=False)
+        document: dict[str, Any] = yaml.safe_load(read)
+        return document
 
     def _run(self, *arguments: str, timeout_s: float) -> str:
         self._override.parent.mkdir(parents=True, exist_ok=True)
         self._override.write_text(json.dumps(self._owned(), indent=2))
-        argv = [*self._compose.argv, "-p", self.name, "-f", str(self.file)]
-        argv += ["-f", str(self._override), *arguments]
+        told = {**os.environ, **self.variables}
+        return self._called([self._override], [*arguments], told, timeout_s=timeout_s)
+
+    def _called(
+        self,
+        over: list[Path],
+        command: list[str],
+        variables: Mapping[str, str],
+        *,
+        timeout_s: float,
+        warnings: bool = True,
+    ) -> str:
+        argv = [*self._compose.argv, "-p", self.name]
+        argv += [word for file in (self.file, *over) for word in ("-f", str(file))]
+        argv += command
         try:
             # A session of its own: Ctrl-C is for the suite, which then ends it.
             done = subprocess.run(
                 argv,
                 cwd=REPO_ROOT,
-                env={**os.environ, **self.variables, **mark()},
+                env={**variables, **mark()},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if warnings else subprocess.PIPE,
                 text=True,
                 errors="replace",
                 timeout=timeout_s,
@@ -133,15 +158,16 @@ class ComposeProject:
         except subprocess.TimeoutExpired as late:
             said = late.stdout if isinstance(late.stdout, str) else ""
             raise ComposeFailed(
-                f"`{self._compose} {arguments[0]}` of {self.name} was not done within "
+                f"`{self._compose} {command[0]}` of {self.name} was not done within "
                 f"{timeout_s:g} s; it said:\n{said[-_SAID_CHARS:]}",
                 said=said,
             ) from late
         if done.returncode:
+            said = done.stdout + (done.stderr or "")
             raise ComposeFailed(
-                f"`{self._compose} {arguments[0]}` of {self.name} ended with {done.returncode}; "
-                f"it said:\n{done.stdout[-_SAID_CHARS:].strip()}\n",
-                said=done.stdout,
+                f"`{self._compose} {command[0]}` of {self.name} ended with {done.returncode}; "
+                f"it said:\n{said[-_SAID_CHARS:].strip()}\n",
+                said=said,
                 remedy=f"`{' '.join(argv)}` shows the same.",
             )
         return done.stdout

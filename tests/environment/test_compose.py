@@ -34,6 +34,7 @@ RECORDING = """#!/bin/sh
 [ "$1" = version ] && { echo 1.29.2; exit 0; }
 printf '%s\\n' "$*" >> "$SAID"
 echo "STS_PORT=$STS_PORT" >> "$SAID"
+case "$*" in *config) echo "a warning" >&2; echo "networks: ${E2E_STS_NETWORK:-none}"; exit;; esac
 [ -z "$REFUSES" ] || { echo "$REFUSES"; exit 1; }
 echo done
 """
@@ -97,6 +98,17 @@ def test_up_hands_over_the_variables_and_puts_labels_on_all_that_is_ours(
     assert override["networks"]["default"]["name"] == "net-mine"
     assert override["networks"]["default"]["labels"] == mine
     assert override["volumes"] == {"models": {"labels": mine, "name": "models-mine"}}
+
+
+def test_a_file_is_read_for_somebody_who_has_set_nothing(
+    said: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path)
+    project.file.write_text("${STS_PORT:-3000} ${E2E_STS_NETWORK:-none}")
+    monkeypatch.setenv("STS_PORT", "4002")
+    assert project.resolved() == {"networks": "none"}
+    assert said.read_text().splitlines() == [f"-p e2e-sts -f {project.file} config", "STS_PORT="]
+    assert project.resolved({"E2E_STS_NETWORK": "told"}) == {"networks": "told"}
 
 
 @pytest.mark.parametrize(("owned", "removed"), [(True, True), (False, False)])
