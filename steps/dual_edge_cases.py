@@ -16,20 +16,21 @@ from environment.proofs.degradation_proofs import (
     prove_goes_out,
     prove_no_output,
 )
-from environment.proofs.dual_proofs import prove_on_one_network, prove_reported_dubbed
+from environment.proofs.dual_proofs import prove_dubbed_to_its_end, prove_on_one_network
 from environment.proofs.nested_dual_proofs import prove_skipped_for_port
 from environment.proofs.warning_proofs import prove_failed_on
 from environment.runs.live_stream import LiveStream
 from environment.runs.nested import NestedRun
 from environment.runs.obstacles import fixed_ports
 from environment.runs.publisher import publish
+from environment.runs.recorder import fetch_both
 from environment.runs.sibling import sibling_projects
 from environment.runs.stream_reports import wait_for_state
 from environment.stack.compose_variables import MEDIA_NETWORK, STS_NETWORK
 from environment.vocabulary import Context, given, then, when
 
 NESTED = "dual_degraded.feature"
-CLIP = "7s.mp4"
+CLIP, SEGMENTS = "30s-english-speech.mp4", 5
 GIVEN_UP = "STS is unavailable"
 REFUSED = "cannot publish to"
 # An attempt at a peer that is not there may take that long by itself.
@@ -142,7 +143,7 @@ def same_network(context: Context) -> None:
 
 @when("a clip is published to that pair")
 def published_to_pair(context: Context) -> None:
-    """Publish a short one, and wait until the pair's media server has it."""
+    """Publish the clip of the stories, and wait until the pair's media server has it."""
     pair, notes = context.run.notes["pair"], context.run.notes
     path = context.run.path("live/merged/in")
     publication = publish(
@@ -150,7 +151,7 @@ def published_to_pair(context: Context) -> None:
     )
     context.run.cleanup.callback(publication.stop)
     publication.wait_active(pair.settings.timeout(10))
-    notes["path"] = path
+    notes |= {"path": path, "clip": publication.clip}
 
 
 @then("one network has the containers of both, and media-service knows `{name}` by name")
@@ -161,7 +162,11 @@ def one_network(context: Context, name: str) -> None:
 
 @then("the clip is dubbed to its end there")
 def dubbed_there(context: Context) -> None:
-    """Find the stream finished by media-service's report, every segment but a tail dubbed."""
-    pair, path = context.run.notes["pair"], context.run.notes["path"]
-    report = wait_for_state(pair, path, "finished", timeout_s=pair.settings.timeout(60))
-    prove_reported_dubbed(report)
+    """Wait for its end; hold report and recordings of that pair against the clip."""
+    notes, timeout = context.run.notes, context.session.settings.timeout
+    pair = notes["pair"]
+    report = wait_for_state(pair, notes["path"], "finished", timeout_s=timeout(90))
+    recorded = fetch_both(
+        pair, notes["clip"], notes["path"], context.run.artifacts, timeout_s=timeout(30)
+    )
+    prove_dubbed_to_its_end(report, recorded, SEGMENTS)

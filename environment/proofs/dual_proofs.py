@@ -15,12 +15,15 @@ from environment.proofs.configuration_proofs import prove_variables_inside
 from environment.proofs.endpoints import ask, published_ports, speaks_rtmp, speaks_rtsp
 from environment.proofs.examination import logged_translations
 from environment.proofs.ingest_proofs import prove_carried_over
+from environment.proofs.output_proofs import prove_as_long_as_input
+from environment.proofs.validation_proofs import fingerprints, prove_fingerprint_differs
 from environment.stack.addresses import HOST_FROM_INSIDE
 from environment.waiting import wait_within
 
 if TYPE_CHECKING:
     from environment.proofs.inside import TcpConnection
     from environment.runs.media_urls import Protocol
+    from environment.runs.recorder import Recorded
     from environment.runs.run import PipelineRun
     from environment.settings import Settings
     from environment.stack.compose import ComposeStack
@@ -30,6 +33,8 @@ PROJECT_LABEL: Final = "com.docker.compose.project"
 FILES_LABEL: Final = "com.docker.compose.project.config_files"
 HEALTHY_WITHIN_S: Final = 30.0
 """SC-006: from `up` to every health check passed."""
+AS_LONG_WITHIN_MS: Final = 500.0
+"""FR-026."""
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - looked for, not listened on
 
 
@@ -274,13 +279,20 @@ def prove_on_one_network(pair: ComposeStack, network: str, name: str) -> None:
     )
 
 
-def prove_reported_dubbed(report: Mapping[str, Any]) -> None:
-    """By media-service's report every segment was dubbed, but for a tail that is too short."""
+def prove_dubbed_to_its_end(report: Mapping[str, Any], run: Recorded, segments: int) -> None:
+    """The recorded output is as long as the clip, and all of it dubbed, and reported so.
+
+    What is heard in it the media server's recordings say, six seconds at a time; media-service's
+    report has so many segments, each dubbed, and besides them a tail that is too short at most.
+    """
     outcomes = [(s["number"], s["outcome"], s["reason"]) for s in report["segments"]]
     spoken = [outcome for _number, outcome, reason in outcomes if reason != "tail"]
     expect(
-        spoken and set(spoken) == {"dubbed"},
-        expected="every segment dubbed",
+        spoken == ["dubbed"] * segments,
+        expected=f"{segments} segments, every one dubbed",
         seen=outcomes,
+        evidence=run.output,
         hint="media-service's /v1/streams of that pair.",
     )
+    prove_as_long_as_input(run, AS_LONG_WITHIN_MS)
+    prove_fingerprint_differs(run, fingerprints(run))

@@ -25,6 +25,7 @@ from environment.proofs import examination
 
 if TYPE_CHECKING:
     from environment.measuring.sync import SyncReport
+    from environment.runs.recorder import Recorded
     from environment.runs.run import PipelineRun
 
 # The first picture of a late join is held until its time by sending it again this often.
@@ -95,7 +96,7 @@ def prove_live_on_rtmp(run: PipelineRun) -> None:
     )
 
 
-def prove_as_long_as_input(run: PipelineRun, tolerance_ms: float) -> None:
+def prove_as_long_as_input(run: Recorded, tolerance_ms: float) -> None:
     """Picture and sound of the output each last as long as the clip."""
     wanted_s, tracks = probe(run.clip).duration_s or 0.0, timeline(run.output)
     expect(
@@ -169,7 +170,7 @@ def prove_dubbed(run: PipelineRun) -> None:
 
 
 @contextmanager
-def measurable(run: PipelineRun) -> Iterator[None]:
+def measurable(run: Recorded) -> Iterator[None]:
     """Turn pictures that are not the source's into an expectation that was not met."""
     try:
         yield

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from environment.runs.fragments import FragmentRecord
+    from environment.runs.recorder import Recorded
     from environment.runs.run import PipelineRun
 
 _RATE_HZ: Final = 48_000
@@ -114,7 +115,7 @@ def prove_dubs_received(run: PipelineRun) -> None:
     )
 
 
-def fingerprints(run: PipelineRun) -> Fingerprints:
+def fingerprints(run: Recorded) -> Fingerprints:
     """Compare the clip's sound with what went in and with what came out, six seconds at a time.
 
     Which times belong together the pictures say; no event and no report is asked.
@@ -123,7 +124,7 @@ def fingerprints(run: PipelineRun) -> Fingerprints:
         return Fingerprints(_windows(run.clip, run.source), _windows(run.clip, run.output))
 
 
-def prove_fingerprint_differs(run: PipelineRun, found: Fingerprints) -> None:
+def prove_fingerprint_differs(run: Recorded, found: Fingerprints) -> None:
     """The output's log-mel picture is nowhere that of the clip's sound.
 
     The second of FR-035's two validations. That the fingerprint knows the original when it hears

@@ -6,7 +6,7 @@ import io
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import requests
 
@@ -30,6 +30,46 @@ class Recording:
     name: str
     modified_at: float
     content: bytes
+
+
+class Recorded(Protocol):
+    """A clip that was published, and the media server's recordings of its input and its output."""
+
+    @property
+    def clip(self) -> Path:
+        """What was published."""
+
+    @property
+    def source(self) -> Path:
+        """What was recorded of the input."""
+
+    @property
+    def output(self) -> Path:
+        """What was recorded of the output."""
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """These three and nothing else, of a stream that nobody watched on the wire."""
+
+    clip: Path
+    source: Path
+    output: Path
+
+
+def fetch_both(
+    stack: Topology, clip: Path, path_in: str, folder: Path, *, timeout_s: float = 30.0
+) -> Recordings:
+    """Copy the newest recordings of a stream's input and output into ``folder``.
+
+    Waits, and raises, as ``fetch_recording`` does.
+    """
+    path_out = f"{path_in.removesuffix('/in')}/out"
+    source, output = (
+        fetch_recording(stack, path, folder / name, timeout_s=timeout_s)
+        for path, name in ((path_in, "source"), (path_out, "output"))
+    )
+    return Recordings(clip, source, output)
 
 
 def fetch_recording(

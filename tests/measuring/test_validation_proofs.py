@@ -12,6 +12,7 @@ import pytest
 from environment.expectations import ExpectationFailed
 from environment.measuring.media import AudioTrack
 from environment.measuring.sound import Samples
+from environment.proofs.dual_proofs import prove_dubbed_to_its_end
 from environment.proofs.validation_proofs import (
     fingerprints,
     prove_active,
@@ -86,6 +87,49 @@ def test_an_input_that_is_not_the_clip_is_no_control(run: PipelineRun) -> None:
     strange = run_of(clip=run.clip, source=run.output, output=run.output)
     with pytest.raises(ExpectationFailed, match="a measure that can hear it"):
         prove_fingerprint_differs(strange, fingerprints(strange))
+
+
+TAIL = ("original", "tail")
+DUBBED: tuple[str, str | None] = ("dubbed", None)
+
+
+def reported(*ended: tuple[str, str | None]) -> dict[str, Any]:
+    named = enumerate(ended)
+    return {"segments": [{"number": n, "outcome": o, "reason": r} for n, (o, r) in named]}
+
+
+@pytest.fixture
+def whole(run: PipelineRun, source: Path, spanish: Samples, tmp_path: Path) -> PipelineRun:
+    """As `run`, its sound as long as its picture."""
+    made = Output(Sound(spanish[: LENGTH_S * RATE_HZ]), until_s=LENGTH_S)
+    output = made.write(source, tmp_path / "whole.flv")
+    return run_of(clip=run.clip, source=run.source, output=output)
+
+
+def test_a_pair_s_output_that_is_dubbed_to_its_end(whole: PipelineRun) -> None:
+    prove_dubbed_to_its_end(reported(DUBBED, DUBBED, TAIL), whole, 2)
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [(), (TAIL,), (DUBBED,), (DUBBED, TAIL), (DUBBED, ("original", "timeout")), (DUBBED,) * 3],
+)
+def test_a_pair_s_report_of_other_segments(whole: PipelineRun, ended: tuple[Any, ...]) -> None:
+    with pytest.raises(ExpectationFailed, match="2 segments, every one dubbed"):
+        prove_dubbed_to_its_end(reported(*ended), whole, 2)
+
+
+def test_a_pair_s_output_that_says_otherwise_than_its_report(
+    run: PipelineRun, source: Path, spanish: Samples, tmp_path: Path
+) -> None:
+    report = reported(DUBBED, DUBBED)
+    made = Output(Sound(spanish[: 6 * RATE_HZ]), until_s=6)
+    short = made.write(source, tmp_path / "short.flv")
+    with pytest.raises(ExpectationFailed, match="of picture and of sound, within 500 ms"):
+        prove_dubbed_to_its_end(report, run_of(clip=run.clip, source=run.source, output=short), 2)
+    original = run_of(clip=run.clip, source=run.source, output=run.clip)
+    with pytest.raises(ExpectationFailed, match=r"similarity of 0\.75 at most"):
+        prove_dubbed_to_its_end(report, original, 2)
 
 
 def test_half_a_second_more_or_less_is_allowed(run: PipelineRun) -> None:

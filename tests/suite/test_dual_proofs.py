@@ -236,15 +236,3 @@ def test_a_health_check_that_never_passes_is_quoted(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(dual_proofs, "HEALTHY_WITHIN_S", 0.1)
     with pytest.raises(WaitTimeout, match=r"ended with -1: no such program"):
         started(media=container("ms", check_passes=refuses), up_s=0.0)
-
-
-def test_a_stream_that_is_all_tail_was_not_dubbed() -> None:
-    def report(*ended: tuple[str, str | None]) -> dict[str, Any]:
-        named = enumerate(ended)
-        return {"segments": [{"number": n, "outcome": o, "reason": r} for n, (o, r) in named]}
-
-    tail = ("original", "tail")
-    dual_proofs.prove_reported_dubbed(report(("dubbed", None), tail))
-    for ended in ((), (tail,), (("dubbed", None), ("original", "timeout"))):
-        with pytest.raises(ExpectationFailed):
-            dual_proofs.prove_reported_dubbed(report(*ended))
