@@ -5,8 +5,6 @@ from __future__ import annotations
 from environment.expectations import expect
 from environment.proofs import inside
 from environment.proofs.dual_proofs import (
-    HEALTHY_WITHIN_S,
-    prove_checks_pass,
     prove_exposed,
     prove_networks_apart,
     prove_no_host_network,
@@ -16,6 +14,7 @@ from environment.proofs.dual_proofs import (
     prove_told,
     prove_two_projects,
 )
+from environment.proofs.health_check_proofs import prove_all_healthy
 from environment.proofs.network_proofs import prove_session
 from environment.runs.bad_data import opening
 from environment.runs.stream_reports import wait_for_output
@@ -129,20 +128,10 @@ def all_started(context: Context) -> None:
 
 @then("all services return 200 OK within {limit_s:d} seconds")
 def all_healthy_within(context: Context, limit_s: int) -> None:
-    """Hold each answer against the bound, and the start of both projects against SC-006's.
+    """Hold each answer against the bound, the start of both projects against SC-006's.
 
-    That start has waited for the health checks of the files; they still pass.
+    That start has waited for the health checks of the files, which still pass.
     """
-    stack, answers = context.session.dual_stack(), context.run.notes["answers"]
-    waited_s, startup_s = max(a.after_s for a in answers.values()), stack.started_in_s
-    expect(
-        set(answers) == {each.name for each in stack.containers.values()}
-        and waited_s <= limit_s
-        and startup_s is not None
-        and startup_s <= HEALTHY_WITHIN_S,
-        expected=f"200 from all within {limit_s} s, {HEALTHY_WITHIN_S:g} s after `up` (SC-006)",
-        seen=f"healthy {startup_s} s after `up`; {answers}",
-        hint="run.log has the time of each project's `up` and first healthy answer.",
-    )
-    prove_checks_pass(stack.containers.values(), stack.settings)
+    stack = context.session.dual_stack()
+    prove_all_healthy(stack, context.run.notes["answers"], within_s=limit_s)
     prove_session(stack)

@@ -141,6 +141,14 @@ def other_pair_up(context: Context, tag: str) -> None:
     nested.wait_stack(3, timeout_s=context.session.settings.timeout(120))
 
 
+@given("another run of the suite is started on both projects, in a scenario that {tag}")
+def other_pair_started(context: Context, tag: str) -> None:
+    """Start it, and look no further: it ends by itself."""
+    context.session.stack()
+    run = NestedRun(WHOLE, tag, context.run.artifacts / "nested.log", variables=FAST)
+    context.run.notes["nested"] = context.run.cleanup.enter_context(run)
+
+
 @then("its evidence has what both projects have logged, as compose prints it")
 def project_logs_kept(context: Context) -> None:
     """Find a log for each project beside those of the containers, with lines in it (FR-033)."""

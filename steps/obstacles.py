@@ -13,6 +13,7 @@ from environment.proofs.nested_proofs import (
     prove_no_test_had_control,
     prove_said,
     prove_skipped,
+    prove_waited,
 )
 from environment.proofs.network_proofs import prove_rebuilt
 from environment.runs.engine_gate import EngineGate
@@ -183,6 +184,14 @@ def failed_soon(context: Context, limit_s: int) -> None:
     """Compare exit status and time, from the start of its process to its end."""
     nested: NestedRun = context.run.notes["nested"]
     prove_failed(nested, context.run.notes["status"], nested.started_at, limit_s)
+
+
+@then(
+    "it has given up `{service}` {limit_s:d} seconds after its start, or {slack_s:d} more at most"
+)
+def gave_up_in_time(context: Context, service: str, limit_s: int, slack_s: int) -> None:
+    """Compare the times in its log, of that container's start and of the stack's failure."""
+    prove_waited(context.run.notes["nested"], service, limit_s, slack_s)
 
 
 @then("it has failed within {limit_s:d} seconds of the shutting")

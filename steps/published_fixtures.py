@@ -8,6 +8,7 @@ from environment.bring_up import DUAL_TAG
 from environment.expectations import expect
 from environment.measuring.transcript import normalise
 from environment.proofs.exchange_proofs import COUNTING_TOLERANCE
+from environment.proofs.nested_proofs import prove_started_once
 from environment.proofs.output_proofs import prove_dubbed
 from environment.proofs.publication_proofs import (
     prove_active_within,
@@ -34,7 +35,7 @@ from environment.publishing import FIXTURES, STREAM, publish_rtmp_stream
 from environment.runs.fixture_trial import GONE_TIMEOUT_S, try_fixture
 from environment.runs.media_urls import protocol_of
 from environment.runs.nested import FEATURES, NestedRun
-from environment.runs.nested_tests import PublisherWatch, published_by_tests
+from environment.runs.nested_tests import ContainerWatch, PublisherWatch, published_by_tests
 from environment.runs.process_table import has_ended, publishers
 from environment.runs.publisher import Publication, is_ready
 from environment.vocabulary import Context, fixture_layer, given, then, use_fixture, when
@@ -208,21 +209,26 @@ def tests_using_fixtures(context: Context) -> None:
 
 @when("tests run sequentially")
 def tests_run(context: Context) -> None:
-    """Start that run, and look at the process table until it has ended."""
+    """Start that run; look at the process table, and at its containers, until it has ended."""
     notes, log = context.run.notes, context.run.artifacts / "nested.log"
     run = NestedRun(_nested(context), SEQUENCE, log, variables=NOBODY_SPEAKS)
     nested = context.run.cleanup.enter_context(run)
     notes["nested"], notes["watch"] = nested, PublisherWatch(nested.pid)
-    nested.wait_ended(
-        timeout_s=context.session.settings.timeout(120), meanwhile=notes["watch"].look
-    )
+    notes["lives"] = ContainerWatch(nested.containers)
+
+    def look() -> None:
+        notes["watch"].look()
+        notes["lives"].look()
+
+    nested.wait_ended(timeout_s=context.session.settings.timeout(120), meanwhile=look)
 
 
 @then("fixture cleanup ensures no stream conflicts")
 def no_conflicts(context: Context) -> None:
     """Find all but the failing test content, one stream after another, and no ffmpeg left.
 
-    The tests have looked at their media server themselves; its end is looked at here.
+    The tests have looked at their media server themselves; its end is looked at here. All of them
+    had the same containers, which were started once (FR-031 of specification 019).
     """
     nested, watch = context.run.notes["nested"], context.run.notes["watch"]
     outcomes = {result["name"]: result["outcome"] for result in _ran(nested)}
@@ -230,6 +236,9 @@ def no_conflicts(context: Context) -> None:
     left = [pid for pid in watch.urls if not has_ended(pid)]
     published = published_by_tests(nested.events)
     prove_one_after_another(published, most_at_once=watch.most_at_once, left=left)
+    projects = 2 if _nested(context) == DUAL_NESTED else 0
+    lives = list(context.run.notes["lives"].lives.values())
+    prove_started_once(nested.events, lives, published, projects=projects)
 
 
 @then("each test gets fresh stream with unique name")

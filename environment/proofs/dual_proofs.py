@@ -5,7 +5,7 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -14,25 +14,22 @@ from environment.proofs import inside
 from environment.proofs.configuration_proofs import prove_variables_inside
 from environment.proofs.endpoints import ask, published_ports, speaks_rtmp, speaks_rtsp
 from environment.proofs.examination import logged_translations
+from environment.proofs.health_check_proofs import prove_checks_pass
 from environment.proofs.ingest_proofs import prove_carried_over
 from environment.proofs.output_proofs import prove_as_long_as_input
 from environment.proofs.validation_proofs import fingerprints, prove_fingerprint_differs
 from environment.stack.addresses import HOST_FROM_INSIDE
-from environment.waiting import wait_within
 
 if TYPE_CHECKING:
     from environment.proofs.inside import TcpConnection
     from environment.runs.media_urls import Protocol
     from environment.runs.recorder import Recorded
     from environment.runs.run import PipelineRun
-    from environment.settings import Settings
     from environment.stack.compose import ComposeStack
     from environment.stack.containers import ServiceContainer
 
 PROJECT_LABEL: Final = "com.docker.compose.project"
 FILES_LABEL: Final = "com.docker.compose.project.config_files"
-HEALTHY_WITHIN_S: Final = 30.0
-"""SC-006: from `up` to every health check passed."""
 AS_LONG_WITHIN_MS: Final = 500.0
 """FR-026."""
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - looked for, not listened on
@@ -81,25 +78,6 @@ def prove_project_started(stack: ComposeStack, key: str) -> None:
         hint="`docker ps -a`, and what `docker-compose up` says.",
     )
     prove_checks_pass(stack.of_project(key), stack.settings, since=stack.up_at(key))
-
-
-def prove_checks_pass(
-    containers: Iterable[ServiceContainer], settings: Settings, *, since: float | None = None
-) -> None:
-    """Each container's own health check passes, by the engine's word, soon enough (SC-006).
-
-    `since` is a monotonic time; by default the asking's.
-    """
-    for container in containers:
-        wait_within(
-            f"{container.name}'s own health check to pass",
-            container.check_passes,
-            limit_s=HEALTHY_WITHIN_S,
-            settings=settings,
-            since=since,
-            evidence=container.evidence,
-            hint="the `healthcheck` of the compose file; `docker inspect` has what it said.",
-        )
 
 
 def prove_running(stack: ComposeStack) -> None:

@@ -11,10 +11,16 @@ from typing import Final
 from environment.evidence.log_lines import LogLine
 from environment.expectations import expect
 from environment.runs.nested import NestedRun
+from environment.runs.nested_tests import ContainerLife, PublishedByTest
 
 _SHOWN_CHARS: Final = 1500
 # What shows that a test had control: the stack was handed over, or something was published.
 _IN_CONTROL: Final = frozenset({"stack_started", "publish_started"})
+# What a run says of its stack after the first start, whenever something of it starts anew.
+_ANEW: Final = frozenset(
+    {"stack_healed", "stack_given_up", "container_restarted", "project_reconfigured"}
+)
+_CONTAINERS: Final = 3
 _LABELS: Final = ("step", "expected", "seen", "try", "evidence")
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _SERVICES: Final = ("e2e-media-service", "sts-service")
@@ -141,6 +147,56 @@ def prove_healthy_first(events: Sequence[LogLine]) -> None:
         expected="all healthy before a test publishes (FR-021), each with its time (FR-043)",
         seen=at,
         hint="environment/session.py: stack() returns once everything is healthy.",
+    )
+
+
+def prove_started_once(
+    events: Sequence[LogLine],
+    lives: Sequence[ContainerLife],
+    tests: Sequence[PublishedByTest],
+    *,
+    projects: int,
+) -> None:
+    """All tests had the same three containers: made and started once, before the first of them.
+
+    ``lives`` are the containers that ran, by the engine's word; so many compose projects have them.
+    """
+    stacks = [line.at for line in events if line.event == "stack_started"]
+    ups = [line.fields["project"] for line in events if line.event == "project_up"]
+    anew = [line.event for line in events if line.event in _ANEW]
+    began_at = min((test.started_at for test in tests), default=0.0)
+    last_at = max((test.started_at for test in tests), default=0.0)
+    through = [life for life in lives if life.first_at <= began_at and last_at <= life.last_at]
+    expect(
+        len(tests) > 1
+        and len(stacks) == 1
+        and stacks[0] <= began_at
+        and len(ups) == len(set(ups)) == projects
+        and not anew
+        and len(through) == len(lives) == len({life.name for life in lives}) == _CONTAINERS,
+        expected=f"one start of all, {projects} `up`s, the same {_CONTAINERS} containers from "
+        "the first test to the last (FR-031)",
+        seen=f"started {len(stacks)} times; up: {ups}; {anew}; the tests begun from "
+        f"{began_at:.1f} to {last_at:.1f}; {lives}",
+        hint="environment/session.py: the stack is shared; environment/hooks.py heals it.",
+    )
+
+
+def prove_waited(nested: NestedRun, service: str, seconds: float, slack_s: float) -> None:
+    """From that service's start it waited so long for its health, and then gave up (FR-021)."""
+    started = [
+        line.at
+        for line in nested.events
+        if line.event == "container_started" and line.fields["container"].startswith(f"{service}-")
+    ]
+    failed = [line.at for line in nested.events if line.event == "stack_failed"]
+    waited_s = [end - start for start, end in zip(started, failed, strict=False)]
+    expect(
+        len(started) == len(failed) == 1 and seconds <= waited_s[0] <= seconds + slack_s,
+        expected=f"{service} started, and given up {seconds:g} s later (FR-021)",
+        seen=f"started: {started}; failed: {failed}; waited: {waited_s}",
+        evidence=nested.log_file,
+        hint="LOAD_TIMEOUT; environment/stack/containers.py: health_timeout_s.",
     )
 
 

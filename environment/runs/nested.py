@@ -143,6 +143,16 @@ class NestedRun(WithProgram):
         self.ended_at = time.time()
         return self._program.exit_code or 0
 
+    def containers(self) -> list[dict[str, Any]]:
+        """Its containers, running or not, as the engine's API lists them."""
+        with closing(docker.from_env()) as client:
+            api: Any = client.api
+            return [
+                each
+                for each in api.containers(all=True)
+                if belongs_to(self.run_id, _name(each), each["Labels"])
+            ]
+
     def objects(self) -> list[str]:
         """Name everything of the run that there is now, on the engine and on this host.
 

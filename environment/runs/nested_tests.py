@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from environment.evidence.log_lines import LogLine
 from environment.runs.process_table import publishers
+
+_LOOKS_EVERY_S: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,39 @@ class PublisherWatch:
         seen = {found.pid: str(found.publishes_to) for found in publishers(self._parent)}
         self.urls |= seen
         self.most_at_once = max(self.most_at_once, len(seen))
+
+
+@dataclass(frozen=True)
+class ContainerLife:
+    """When a container was seen running, first and last, in Unix seconds."""
+
+    name: str
+    first_at: float
+    last_at: float
+
+
+class ContainerWatch:
+    """Notes which containers run, one by one: a container made anew is another one.
+
+    ``listed`` asks the engine for those of a run, as its API lists them. ``lives`` has them by id.
+    """
+
+    def __init__(self, listed: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        self.lives: dict[str, ContainerLife] = {}
+        self._listed = listed
+        self._looked_at = 0.0
+
+    def look(self) -> None:
+        """Look once, unless that was just done; to be called often."""
+        now = time.time()
+        if now - self._looked_at < _LOOKS_EVERY_S:
+            return
+        self._looked_at = now
+        for container in self._listed():
+            if container["State"] == "running":
+                key, name = str(container["Id"]), str(container["Names"][0]).lstrip("/")
+                first_at = self.lives[key].first_at if key in self.lives else now
+                self.lives[key] = ContainerLife(name, first_at, now)
 
 
 def published_by_tests(log: Sequence[LogLine]) -> tuple[PublishedByTest, ...]:

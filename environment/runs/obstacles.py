@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import docker
 
+from environment.faults.held import held_once_it_speaks
 from environment.stack import strays
 from environment.stack.blueprint import MEDIA_SERVER, RTMP_PORT, STS_SERVICE
 from environment.stack.ownership import Owner
@@ -93,6 +94,16 @@ def _name_of_a_container(session: Session, run_id: str) -> Iterator[Variables]:
             remove_container(client, str(made.id))
 
 
+@contextmanager
+def _silent_service(_session: Session, run_id: str) -> Iterator[Variables]:
+    """Its sts-service is held fast once it listens: it runs on, answers nobody, and cannot end.
+
+    Loading the models of `pocket` takes longer than holding it.
+    """
+    with held_once_it_speaks(f"{STS_SERVICE}-{run_id}"):
+        yield {"STS_PROFILE": "pocket", "LOAD_TIMEOUT": "8", "E2E_TIMEOUT_MULTIPLIER": "1"}
+
+
 def _setting(**variables: str) -> Obstacle:
     return lambda _session, _run_id: nullcontext(variables)
 
@@ -108,6 +119,7 @@ OBSTACLES: Final[Mapping[str, Obstacle]] = {
     "its network knows no names": _setting(E2E_NETWORK_NAME="bridge"),
     "the image of its media server cannot be had": _setting(MEDIAMTX_IMAGE=_NO_IMAGE),
     "its sts-service has no model": _setting(STS_PROFILE="pocket", ASR_MODEL=_NO_MODEL),
+    "its sts-service, which has 8 seconds, runs on and answers nobody": _silent_service,
     "no engine answers": _setting(DOCKER_HOST=_NO_ENGINE),
     "one of its settings makes no sense": _setting(STS_PORT="many"),
 }

@@ -12,3 +12,12 @@ Feature: Whatever ends a run of the suite, its two compose projects go, and thei
       | signal  |
       | SIGINT  |
       | SIGTERM |
+
+  @fr-033
+  Scenario: a test of the run fails
+    Given another run of the suite is started on both projects, in a scenario that fails
+    When that run ends by itself
+    Then it has failed, and said where the evidence lies
+    And it has said what was expected, what was seen, and what to try
+    And its evidence has what both projects have logged, as compose prints it
+    And nothing of it is left: no container, no network, no volume

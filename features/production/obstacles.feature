@@ -38,6 +38,17 @@ Feature: What keeps the suite from working is said in one message, with a remedy
     And no test of it got control, and the log of every container that was started is kept
     And nothing of it is left: no container, no network, no volume
 
+  # That one ended by itself. This one does not, so the wait has to have an end of its own.
+  @fr-010 @fr-020 @fr-021 @fr-022 @fr-042 @fr-045
+  Scenario: a service that runs on and never gets healthy
+    Given another run of the suite is started, though its sts-service, which has 8 seconds, runs on and answers nobody
+    When that run ends by itself
+    Then it has given up `sts-service` 8 seconds after its start, or 4 more at most
+    And it has failed within 40 seconds of its start
+    And it says `Waited 8 s for sts-service-nested-` and tells to try `run.log`
+    And no test of it got control, and the log of every container that was started is kept
+    And nothing of it is left: no container, no network, no volume
+
   @fr-010 @fr-020 @fr-045
   Scenario: the engine goes away in the middle of a run
     Given another run of the suite has its containers up, behind a gate to the engine

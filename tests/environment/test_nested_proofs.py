@@ -20,8 +20,11 @@ from environment.proofs.nested_proofs import (
     prove_no_test_had_control,
     prove_said,
     prove_skipped,
+    prove_started_once,
+    prove_waited,
 )
 from environment.proofs.network_proofs import prove_rebuilt
+from environment.runs.nested_tests import ContainerLife, PublishedByTest
 
 
 def told(*events: tuple[str, Mapping[str, str]], at: float = 100.0) -> list[LogLine]:
@@ -206,6 +209,67 @@ def test_all_healthy_before_the_first_stream() -> None:
 def test_a_stream_before_all_were_healthy(events: list[LogLine]) -> None:
     with pytest.raises(ExpectationFailed, match="FR-021"):
         prove_healthy_first(events)
+
+
+TESTS = [
+    PublishedByTest(f"t{n}", f"live/{n}/in", n, at, at, at + 5) for n, at in ((0, 110), (1, 130))
+]
+LIVES = [ContainerLife(name, 100.0, 131.0) for name in ("server", "media", "sts")]
+UPS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("project_up", {"project": "sts"}),
+    ("project_up", {"project": "media"}),
+)
+
+
+def test_one_start_for_all_tests() -> None:
+    prove_started_once(told(*UPS, READY), LIVES, TESTS, projects=2)
+    prove_started_once(told(READY), LIVES, TESTS, projects=0)
+
+
+@pytest.mark.parametrize(
+    ("events", "lives", "tests"),
+    [
+        (told(*UPS, READY, READY), LIVES, TESTS),
+        (told(*UPS, READY, at=200.0), LIVES, TESTS),  # after the first test
+        (told(*UPS, UPS[1], READY), LIVES, TESTS),  # one project brought up twice
+        (told(UPS[0], READY), LIVES, TESTS),
+        (told(*UPS, READY, ("stack_healed", {})), LIVES, TESTS),
+        (told(*UPS, READY), [*LIVES, ContainerLife("sts", 120.0, 131.0)], TESTS),
+        (told(*UPS, READY), [*LIVES[:2], ContainerLife("sts", 100.0, 129.0)], TESTS),
+        (told(*UPS, READY), [*LIVES[:2], ContainerLife("sts", 111.0, 131.0)], TESTS),
+        (told(*UPS, READY), LIVES[:2], TESTS),
+        (told(*UPS, READY), LIVES, TESTS[:1]),
+    ],
+)
+def test_tests_that_did_not_share_one_start(
+    events: list[LogLine], lives: list[ContainerLife], tests: list[PublishedByTest]
+) -> None:
+    with pytest.raises(ExpectationFailed, match="FR-031"):
+        prove_started_once(events, lives, tests, projects=2)
+
+
+def given_up(after_s: float, *more: tuple[str, Mapping[str, str]]) -> Any:
+    failed = LogLine(100.0 + after_s, "stack_failed", {})
+    return nested(events=[*told(container("container_started", STS), *more), failed])
+
+
+def test_a_wait_that_had_its_end() -> None:
+    prove_waited(given_up(9.5, container("container_started", MEDIA)), "sts-service", 8, 4)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        given_up(12.5),
+        given_up(7.5),
+        given_up(9.0, container("container_started", STS)),
+        nested(events=told(container("container_started", STS))),
+        nested(events=told(container("container_started", MEDIA), ("stack_failed", {}))),
+    ],
+)
+def test_a_wait_that_was_too_long_or_had_no_end(run: Any) -> None:
+    with pytest.raises(ExpectationFailed, match="FR-021"):
+        prove_waited(run, "sts-service", 8, 4)
 
 
 def stack(created_at: float = 101.5, network_id: str = "new") -> Any:

@@ -1,13 +1,20 @@
 """What the tests of a nested run published: read off its log, and seen in the process table."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from environment.evidence.artifacts import RunLog
 from environment.evidence.log_lines import LogLine, read_log
 from environment.runs import nested_tests
-from environment.runs.nested_tests import PublishedByTest, PublisherWatch, published_by_tests
+from environment.runs.nested_tests import (
+    ContainerLife,
+    ContainerWatch,
+    PublishedByTest,
+    PublisherWatch,
+    published_by_tests,
+)
 from environment.runs.process_table import Process
 
 
@@ -52,3 +59,19 @@ def test_the_watch_keeps_every_ffmpeg_it_ever_saw(monkeypatch: pytest.MonkeyPatc
         watch.look()
     assert watch.urls == {7: "rtmp://h/7", 8: "rtmp://h/8"}
     assert watch.most_at_once == 2
+
+
+def test_a_container_made_anew_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listed(key: str, state: str = "running") -> list[dict[str, Any]]:
+        return [{"Id": key, "Names": ["/sts"], "State": state}]
+
+    looks = iter([listed("a", "created"), listed("a"), listed("a"), listed("b")])
+    times = iter([10.0, 11.0, 11.1, 12.0, 13.0])
+    monkeypatch.setattr(nested_tests, "time", type("Clock", (), {"time": lambda: next(times)}))
+    watch = ContainerWatch(lambda: next(looks))
+    for _ in range(5):  # the third is too soon, and asks nobody
+        watch.look()
+    assert watch.lives == {
+        "a": ContainerLife("sts", 11.0, 12.0),
+        "b": ContainerLife("sts", 13.0, 13.0),
+    }

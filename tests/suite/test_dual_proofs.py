@@ -16,6 +16,7 @@ from environment.proofs import (
     availability_proofs,
     dual_proofs,
     echo_proofs,
+    health_check_proofs,
     inside,
     nested_dual_proofs,
 )
@@ -72,6 +73,7 @@ def stack(*, up_s: float = 20.0, **changes: Any) -> Any:
         sts_network=network("sts"),
         settings=SimpleNamespace(timeout=float),
         up_at=lambda _key: time.monotonic() - up_s,
+        started_in_s=up_s,
     )
 
 
@@ -79,6 +81,12 @@ def started(key: str = "media", **changes: Any) -> None:
     """Prove it of a project the other of which has no container."""
     away = container("sts", "sts", status="absent")
     dual_proofs.prove_project_started(stack(sts=away, **changes), key)
+
+
+def answered(*names: str, after_s: float = 1.0, up_s: float = 20.0) -> None:
+    """Prove all healthy of a pair of which these answered."""
+    said: Any = {name: SimpleNamespace(after_s=after_s) for name in names}
+    health_check_proofs.prove_all_healthy(stack(up_s=up_s), said, within_s=5)
 
 
 def connected(address: str = GATEWAY, port: int = 4000, url: str = URL) -> None:
@@ -149,6 +157,7 @@ ECHO = {"profile": "echo", "asr": "echo", "translation": "echo", "tts": "echo"}
 RIGHT: dict[str, Callable[[], object]] = {
     "two projects": lambda: dual_proofs.prove_two_projects(stack()),
     "started": started,
+    "all healthy": lambda: answered("ms", "sts"),
     "running": lambda: dual_proofs.prove_running(stack()),
     "apart": lambda: dual_proofs.prove_networks_apart(stack()),
     "told": lambda: dual_proofs.prove_told(container("ms"), {"STS_SERVICE_URL": URL}),
@@ -168,6 +177,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "one stopped": lambda: dual_proofs.prove_running(stack(sts=container("sts", status="exited"))),
     "not made by compose": lambda: started(media=container("ms", "")),
     "one that runs not": lambda: started(media=container("ms", status="created")),
+    "one that did not answer": lambda: answered("ms"),
+    "answered too late": lambda: answered("ms", "sts", after_s=5.5),
+    "both healthy too late after `up`": lambda: answered("ms", "sts", up_s=30.5),
     "healthy too late after `up`": lambda: started(up_s=30.5),
     "one network for both": lambda: dual_proofs.prove_networks_apart(
         stack(media_members=("ms", "sts"))
@@ -233,6 +245,6 @@ def test_a_health_check_that_never_passes_is_quoted(monkeypatch: pytest.MonkeyPa
     def refuses() -> bool:
         raise NotYet("ms is unhealthy; a check ended with -1: no such program")
 
-    monkeypatch.setattr(dual_proofs, "HEALTHY_WITHIN_S", 0.1)
+    monkeypatch.setattr(health_check_proofs, "HEALTHY_WITHIN_S", 0.1)
     with pytest.raises(WaitTimeout, match=r"ended with -1: no such program"):
         started(media=container("ms", check_passes=refuses), up_s=0.0)
