@@ -4,10 +4,18 @@ from typing import Final
 
 from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.places import (
+    BARE_FILES,
+    DUAL_FILES,
     DUAL_US2,
+    DUAL_US5,
     FILE_OF_VARIABLES,
+    MEDIA_FILE,
     MEDIA_SETTINGS,
+    NETWORKS_SHARED,
     OVER_THE_PORT,
+    STS_ALONE,
+    STS_FILE,
+    STS_NETWORK_NAMED,
     US7,
 )
 
@@ -39,6 +47,38 @@ OF_CONFIGURATION: Final = (
         ),
         behave=(DUAL_US2, "-n", OVER_THE_PORT),
         red=(OVER_THE_PORT,),
+    ),
+    Mutant(
+        name="another-default",
+        story="the compose file publishes RTSP at RTMP's port for whoever sets nothing",
+        edits=(
+            Edit(
+                MEDIA_FILE, "${MEDIAMTX_RTSP_PORT:-8554}:8554", "${MEDIAMTX_RTSP_PORT:-1935}:8554"
+            ),
+        ),
+        behave=(DUAL_FILES,),
+        red=(BARE_FILES,),
+    ),
+    Mutant(
+        name="network-name-ignored",
+        story="the sts project's file has a name for its network that no variable changes",
+        edits=(Edit(STS_FILE, "${E2E_STS_NETWORK:-e2e-sts-network}", "e2e-sts-network"),),
+        behave=(DUAL_FILES,),
+        red=(STS_NETWORK_NAMED, NETWORKS_SHARED),
+    ),
+    Mutant(
+        name="no-such-health-check",
+        story="the check of the compose file asks with a program that the image does not have",
+        edits=(
+            Edit(
+                STS_FILE,
+                '["CMD", "python3", "-m", "sts_service.healthcheck"]',
+                '["CMD", "curl", "-f", "http://localhost:3000/health"]',
+            ),
+        ),
+        behave=(DUAL_US5, "-n", STS_ALONE),
+        red=(STS_ALONE,),
+        errors=(STS_ALONE,),
     ),
 )
 """What was set, and is not so."""

@@ -7,9 +7,14 @@ from tests.mutants.places import (
     CLEAN_END,
     CLEAN_UP,
     DETECTED,
+    DUAL_CLEAN_UP,
+    DUAL_FAILS,
+    DUAL_US4,
     IN_A_ROW,
     IN_CONTROL,
     KILLED,
+    NEVER_HEALTHY,
+    OBSTACLES,
     SEGMENTS,
     US2,
     US6,
@@ -137,6 +142,46 @@ OF_HARNESS: Final = (
         ),
         behave=(CLEAN_UP, "-n", CLEAN_END),
         red=(CLEAN_END,),
+    ),
+    Mutant(
+        name="project-logs-unsaved",
+        story="a failed scenario keeps nothing of what compose prints",
+        edits=(
+            Edit(
+                "environment/session.py",
+                "        run.on_failure(lambda: self._save_project_logs(run.artifacts))\n",
+                "",
+            ),
+        ),
+        behave=(DUAL_CLEAN_UP, "-n", DUAL_FAILS),
+        red=(DUAL_FAILS,),
+    ),
+    Mutant(
+        name="up-for-every-test",
+        story="between two tests both projects are brought up again, though all is well",
+        edits=(
+            Edit(
+                "environment/stack/compose.py",
+                "            if key in changed or away:\n",
+                "            if True:\n",
+            ),
+        ),
+        behave=(DUAL_US4, "-n", IN_A_ROW),
+        red=(IN_A_ROW,),
+    ),
+    Mutant(
+        name="health-awaited-for-ever",
+        story="who waits for a service's health waits without an end",
+        edits=(
+            Edit(
+                "environment/stack/container.py",
+                "timeout_s=self._settings.timeout(timeout_s or self.health_timeout_s)",
+                "timeout_s=86_400",
+            ),
+        ),
+        behave=(OBSTACLES, "-n", NEVER_HEALTHY),
+        red=(NEVER_HEALTHY,),
+        errors=(NEVER_HEALTHY,),
     ),
 )
 """What is wrong with the harness; no product is touched."""

@@ -17,6 +17,11 @@ RTSP: Final = "features/production/rtsp.feature"
 STEADY: Final = "features/production/steady_output.feature"
 SURVIVAL: Final = "features/production/survival.feature"
 DUAL_US2: Final = "features/dual_compose/us2_service_communication.feature"
+DUAL_US4: Final = "features/dual_compose/us4_test_fixtures.feature"
+DUAL_US5: Final = "features/dual_compose/us5_service_lifecycle.feature"
+DUAL_CLEAN_UP: Final = "features/dual_compose/clean_up.feature"
+DUAL_FILES: Final = "features/dual_compose/compose_files.feature"
+OBSTACLES: Final = "features/production/obstacles.feature"
 
 NOT_SLOW: Final = "--tags=not @slow"
 WITH_NUMBERS: Final = "--tags=@us2 or @fr-030"
@@ -53,12 +58,21 @@ EVERY_ERROR: Final = "every error of the contract is answered as it is documente
 TAKEN_UP: Final = "a connection breaks, and the session is taken up"
 FILE_OF_VARIABLES: Final = "a file of variables"
 OVER_THE_PORT: Final = "media-service reaches STS over the port that the other project exposes"
+STS_ALONE: Final = "the sts project starts by itself"
+BARE_FILES: Final = "who sets no variable has the ports and endpoints of the specification"
+_NAMED: Final = "who sets {}, has what was set -- @1.{} names of networks"
+STS_NETWORK_NAMED: Final = _NAMED.format("E2E_STS_NETWORK=other", 2)
+NETWORKS_SHARED: Final = _NAMED.format("E2E_MEDIA_NETWORK=shared E2E_STS_NETWORK=shared", 3)
+DUAL_FAILS: Final = "a test of the run fails"
+NEVER_HEALTHY: Final = "a service that runs on and never gets healthy"
 OBSERVERS: Final = "observers need a token of their own, and are not heard"
 READ_OVER_RTSP: Final = (
     "b-frames.mp4, published over RTMP and read over RTSP -- @1.2 the clip of the stories, and "
     "one whose pictures are not decoded as they are shown"
 )
 
+MEDIA_FILE: Final = "services/media-service/docker-compose.e2e.yml"
+STS_FILE: Final = "services/sts-service/docker-compose.e2e.yml"
 DUBBING: Final = "services/media-service/media_service/segment_dubbing.py"
 EGRESS: Final = "services/media-service/media_service/worker/egress.py"
 OUTPUT: Final = "services/media-service/media_service/worker/output.py"
