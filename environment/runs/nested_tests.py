@@ -72,7 +72,7 @@ class ContainerWatch:
         self._looked_at = now
         for container in self._listed():
             if container["State"] == "running":
-                key, name = str(container["Id"]), str(container["Names"][0]).lstrip("/")
+                key, name = str(container["Id"]), str((container["Names"] or ["unnamed"])[0])
                 first_at = self.lives[key].first_at if key in self.lives else now
                 self.lives[key] = ContainerLife(name, first_at, now)
 

@@ -72,6 +72,6 @@ def test_a_container_made_anew_is_another_one(monkeypatch: pytest.MonkeyPatch) -
     for _ in range(5):  # the third is too soon, and asks nobody
         watch.look()
     assert watch.lives == {
-        "a": ContainerLife("sts", 11.0, 12.0),
-        "b": ContainerLife("sts", 13.0, 13.0),
+        "a": ContainerLife("/sts", 11.0, 12.0),
+        "b": ContainerLife("/sts", 13.0, 13.0),
     }
