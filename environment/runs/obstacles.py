@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import docker
 
-from environment.faults.held import held_once_it_speaks
+from environment.faults.cut_off import cut_off_once_started
+from environment.settings import DEFAULT_NETWORK_NAME
 from environment.stack import strays
 from environment.stack.blueprint import MEDIA_SERVER, RTMP_PORT, STS_SERVICE
 from environment.stack.ownership import Owner
@@ -96,11 +97,12 @@ def _name_of_a_container(session: Session, run_id: str) -> Iterator[Variables]:
 
 @contextmanager
 def _silent_service(_session: Session, run_id: str) -> Iterator[Variables]:
-    """Its sts-service is held fast once it listens: it runs on, answers nobody, and cannot end.
+    """Its sts-service is cut off once it is started: it runs on, and nobody reaches it.
 
-    Loading the models of `pocket` takes longer than holding it.
+    Loading the models of `pocket` takes longer than cutting it off.
     """
-    with held_once_it_speaks(f"{STS_SERVICE}-{run_id}"):
+    network = f"{DEFAULT_NETWORK_NAME}-{run_id}"
+    with cut_off_once_started(f"{STS_SERVICE}-{run_id}", network):
         yield {"STS_PROFILE": "pocket", "LOAD_TIMEOUT": "8", "E2E_TIMEOUT_MULTIPLIER": "1"}
 
 

@@ -321,6 +321,9 @@ class ProductionStack:
                 cancelled.set()
         for launch in done:
             launch.result()
+        if not self.settings.sts_is_foreign:
+            # Not before its peer is healthy: who keeps it waiting is named, not who waits.
+            self.media_service.wait_ready(self.settings.load_timeout)
 
     def _launch(self, container: ServiceContainer, cancelled: threading.Event) -> None:
         for choice in range(_PORT_CHOICES):
@@ -334,9 +337,6 @@ class ProductionStack:
                 container.remove()
                 _choose_ports(container)
         container.wait_healthy(cancelled=cancelled)
-        if container is self.media_service and not self.settings.sts_is_foreign:
-            # It has to wait for the models of its peer, too.
-            self.media_service.wait_ready(self.settings.load_timeout, cancelled=cancelled)
 
     def _address_inside(self, host: str) -> str | None:
         answer = self.media_service.exec("getent", "hosts", host)

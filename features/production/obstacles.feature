@@ -46,7 +46,7 @@ Feature: What keeps the suite from working is said in one message, with a remedy
     Then it has given up `sts-service` 8 seconds after its start, or 4 more at most
     And it has failed within 40 seconds of its start
     And it says `Waited 8 s for sts-service-nested-` and tells to try `run.log`
-    And it says `/health (ReadTimeout)` and tells to try `run.log`
+    And it says `last seen: no answer from` and tells to try `run.log`
     And no test of it got control, and the log of every container that was started is kept
     And nothing of it is left: no container, no network, no volume
 
