@@ -45,10 +45,11 @@ OF_SURVIVAL: Final = (
             ),
             Edit(
                 EGRESS,
-                "            muxer.send_video(self._video.take(), shift_s=OUTPUT_OFFSET_S)\n",
+                "            muxer.send_video(\n                self._video.take(),",
                 "            taken = self._video.take()\n"
-                '            if not globals().get("_thin") or round(1000 * decode_s) % 2:\n'
-                "                muxer.send_video(taken, shift_s=OUTPUT_OFFSET_S)\n",
+                '            if globals().get("_thin") and round(1000 * decode_s) % 2:\n'
+                "                continue\n"
+                "            muxer.send_video(\n                taken,",
             ),
         ),
         behave=(US5, "-n", STOPPED),
