@@ -89,7 +89,8 @@ def goes_out_when_its_time_is_over(context: Context, number: int, seconds: int) 
         lambda s: s["released_at"] and s["number"] >= number,
         timeout_s=seconds + SEGMENT_WITHIN_S,
     )
-    prove_timed_out(_ended(context), number, seconds, TIMED_OUT_WITHIN_S)
+    length_s = context.session.settings.segment_duration_s
+    prove_timed_out(_ended(context), number, seconds, TIMED_OUT_WITHIN_S, length_s=length_s)
 
 
 @then("the result of segment {number:d}, which comes too late, is dropped and counted")

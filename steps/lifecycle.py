@@ -75,9 +75,9 @@ def sts_is_stopped(context: Context) -> None:
 @then("media-service detects disconnect")
 def disconnect_detected(context: Context) -> None:
     """Ask its /health, /ready and metrics until they say so: at once, since it was told."""
-    prove_disconnect_noticed(
-        context.session.stack(), since=context.run.notes["broken"], limit_s=AT_ONCE_S
-    )
+    notes = context.run.notes
+    prove_disconnect_noticed(context.session.stack(), since=notes["broken"], limit_s=AT_ONCE_S)
+    notes["noticed"] = time.time()
 
 
 @then("uses fallback audio")
@@ -86,13 +86,13 @@ def fallback_used(context: Context) -> None:
 
     The output is one piece: its clock goes on as if nothing had happened.
     """
-    stream, at = context.run.notes["stream"], context.run.notes["at"]
+    notes, stream, at = context.run.notes, context.run.notes["stream"], context.run.notes["at"]
     stream.wait_segments("with fallback audio", 2, _fell_back_since(at), timeout_s=SEGMENT_WITHIN_S)
-    aftermath = context.run.notes["aftermath"] = _ended(context)
+    aftermath = notes["aftermath"] = _ended(context)
     fell_back = [s["number"] for s in aftermath.segments if s["cut_at"] > at]
     first = [s["number"] for s in aftermath.segments if (s["released_at"] or at) < at]
     prove_fates(aftermath, dubbed=first, original=fell_back)
-    prove_none_waited(aftermath, fell_back)
+    prove_none_waited(aftermath, gone_at=at, noticed_at=notes["noticed"])
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)
@@ -101,7 +101,8 @@ def fallback_used(context: Context) -> None:
 @then("the fragment that was in flight went out with its original audio, and did not wait")
 def in_flight_fell_back(context: Context) -> None:
     """Find on the wire what STS had when it was stopped, and never answered; and in the output."""
-    prove_in_flight_fell_back(context.run.notes["aftermath"], context.run.notes["at"])
+    notes = context.run.notes
+    prove_in_flight_fell_back(notes["aftermath"], gone_at=notes["at"], noticed_at=notes["noticed"])
 
 
 @then("logs reconnection attempts")

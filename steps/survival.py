@@ -27,9 +27,10 @@ REST_FROM_S = 60.0
 
 @then("media-service says within {limit_s:d} seconds that STS is gone")
 def says_sts_gone(context: Context, limit_s: int) -> None:
-    """Ask its /health, /ready and metrics until they say so."""
-    stack, broken = context.session.stack(), context.run.notes["broken"]
-    prove_disconnect_noticed(stack, since=broken, limit_s=limit_s)
+    """Ask its /health, /ready and metrics until they say so; note when."""
+    stack, notes = context.session.stack(), context.run.notes
+    prove_disconnect_noticed(stack, since=notes["broken"], limit_s=limit_s)
+    notes["noticed"] = time.time()
 
 
 @when("the stream's worker is killed")

@@ -43,6 +43,7 @@ class Aftermath:
     folder: Path
     began_at: float
     longest_silence_s: float = 0.0
+    output_bytes: tuple[tuple[float, int], ...] = field(default=(), repr=False)
     blind: tuple[tuple[float, float | None], ...] = field(default=())
 
     @property
@@ -174,6 +175,7 @@ def gather_aftermath(session: Session, stream: LiveStream, folder: Path) -> Afte
         folder=folder,
         began_at=stream.began_at,
         longest_silence_s=stream.longest_silence_s,
+        output_bytes=stream.output_bytes,
         blind=tuple(session.observer().outages),
     )
     write_json(
@@ -182,6 +184,7 @@ def gather_aftermath(session: Session, stream: LiveStream, folder: Path) -> Afte
             "report": report,
             "changes": [vars(change) for change in stream.changes],
             "longest_silence_s": stream.longest_silence_s,
+            "output_bytes": [[round(at, 3), count] for at, count in stream.output_bytes],
             "fragments": [fragment.document() for fragment in found],
         },
     )

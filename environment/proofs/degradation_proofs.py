@@ -17,6 +17,7 @@ from environment.proofs.survival_proofs import (
     prove_pictures_out,
     prove_told_as_heard,
 )
+from environment.runs.run import longest_standstill
 from environment.stack.metrics import Metrics, total
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 AS_LONG_WITHIN_S: Final = 0.5
 """FR-037."""
+READ_AHEAD_S: Final = 0.5
+"""How much of a clip ffmpeg may publish ahead of the time, by its default."""
 NO_OUTPUT: Final = "there was never an output stream"
 """What a stream that did not go out is told by, beside the error in the log."""
 _KEPT_FATES: Final = frozenset({"dubbed", "original", "silent"})
@@ -149,8 +152,13 @@ def prove_no_output(stack: Topology, stream: LiveStream) -> None:
     )
 
 
-def prove_timed_out(aftermath: Aftermath, number: int, limit_s: float, slack_s: float) -> None:
-    """That segment was given up when its time was over, neither before nor much later."""
+def prove_timed_out(
+    aftermath: Aftermath, number: int, limit_s: float, slack_s: float, *, length_s: float
+) -> None:
+    """That segment was given up when its time was over, neither before nor much later.
+
+    By media-service's word, and by the harness's own clock: the output was silent until then.
+    """
     segment = next((s for s in aftermath.segments if s["number"] == number), {})
     took_s = (segment.get("released_at") or 0.0) - (segment.get("cut_at") or 0.0)
     expect(
@@ -161,6 +169,22 @@ def prove_timed_out(aftermath: Aftermath, number: int, limit_s: float, slack_s: 
         seen=f"{segment.get('outcome')}, {segment.get('reason')}, after {took_s:.2f} s",
         evidence=aftermath.folder / "aftermath.json",
         hint="FRAGMENT_TIMEOUT_S of media-service; its log: fragment_not_dubbed.",
+    )
+    still = longest_standstill(aftermath.output_bytes)
+    begun_at = next((at for at, count in aftermath.output_bytes if count), 0.0)
+    # A segment is cut when its end has been published, the first of them before any output.
+    earliest_at = aftermath.began_at + (number + 1) * length_s - READ_AHEAD_S + limit_s
+    latest_at = begun_at + number * length_s + limit_s + slack_s
+    expect(
+        still is not None and earliest_at <= still.over_at <= latest_at,
+        expected=f"output that is silent, and goes on {earliest_at - aftermath.began_at:.1f} to "
+        f"{latest_at - aftermath.began_at:.1f} s after the stream was published",
+        seen="no silence"
+        if still is None
+        else f"{still.duration_s:.1f} s of silence, over after "
+        f"{still.over_at - aftermath.began_at:.1f} s",
+        evidence=aftermath.folder / "aftermath.json",
+        hint="output_bytes: what the media server had of the output, by the harness's clock.",
     )
 
 

@@ -40,11 +40,11 @@ def prove_full_and_never_over(run: PipelineRun, limit: int) -> None:
     )
 
 
-def prove_in_flight_fell_back(aftermath: Aftermath, gone_at: float) -> None:
+def prove_in_flight_fell_back(aftermath: Aftermath, *, gone_at: float, noticed_at: float) -> None:
     """What was with STS when it was told to go (Unix seconds), and got no dub, is in the output.
 
-    With its original audio, and not held until its time was over. There is at least one such
-    fragment; one that was still answered is dubbed.
+    With its original audio, and not held since media-service knew (``noticed_at``). There is at
+    least one such fragment; one that was still answered is dubbed.
     """
     with_sts = {
         number: fragment
@@ -61,4 +61,4 @@ def prove_in_flight_fell_back(aftermath: Aftermath, gone_at: float) -> None:
         hint="it has to be slow: what it can answer within its grace it answers.",
     )
     prove_fates(aftermath, dubbed=set(with_sts) - set(undubbed), original=undubbed)
-    prove_none_waited(aftermath, undubbed)
+    prove_none_waited(aftermath, gone_at=gone_at, noticed_at=noticed_at)

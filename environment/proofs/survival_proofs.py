@@ -5,14 +5,16 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
 from environment.measuring.media import Gap, timeline
 from environment.proofs.output_proofs import LONGEST_HOLD_S
 from environment.proofs.service_log import Logged, logged
+from environment.runs.run import longest_standstill_s
 from environment.stack.metrics import Metrics, total
 from environment.waiting import NotYet, wait_within
 
@@ -27,6 +29,10 @@ SYNC_WITHIN_MS: Final = 120.0
 _SHOWN_PICTURES: Final = 12
 _NEAR_S: Final = 0.2
 """The output begins a tenth of a second behind the stream's timeline; a frame is a fiftieth."""
+ATTEMPT_AT_ONCE_S: Final = 1.0
+"""STS is away when the connection is lost and the attempt at once has failed; it takes 1 s."""
+IN_TURN_WITHIN_S: Final = 1.0
+"""A release is told with the segment's first sound, or 0.5 s later; the rest is the machine's."""
 _LOG_WITHIN_S: Final = 1.0
 """How far a wait that is logged may be from the one that was announced."""
 
@@ -156,19 +162,37 @@ def prove_fates(
     )
 
 
-def prove_none_waited(aftermath: Aftermath, numbers: Collection[int]) -> None:
-    """None of these segments was held for STS until its time was over: it was known to be away."""
-    held = [
-        (segment["number"], segment["reason"])
-        for segment in aftermath.segments
-        if segment["number"] in numbers and segment["reason"] == "timeout"
-    ]
+def prove_none_waited(aftermath: Aftermath, *, gone_at: float, noticed_at: float) -> None:
+    """No segment that was not out at ``gone_at`` was held for STS once that was known to be away.
+
+    ``noticed_at`` is when the harness saw that media-service knew. Each went out when the one
+    before it was over, and the output's bytes grew on: that is by the harness's own clock.
+    """
+    away_at = noticed_at + ATTEMPT_AT_ONCE_S
+    late_s = {
+        int(after["number"]): _out_at(after)
+        - max(_out_at(before) + before["duration_s"], after["cut_at"], away_at)
+        for before, after in pairwise(aftermath.segments)
+        if _out_at(after) > gone_at
+    }
+    timed_out = [s["number"] for s in aftermath.segments if s["reason"] == "timeout"]
     expect(
-        not held,
-        expected="segments that are passed through without waiting for an STS that is away",
-        seen=f"their time was over: {held}",
+        late_s and max(late_s.values()) <= IN_TURN_WITHIN_S and not set(timed_out) & set(late_s),
+        expected="segments that are passed through without waiting for an STS that is away, each "
+        f"within {IN_TURN_WITHIN_S:g} s of its turn",
+        seen=f"behind its turn, s: { {n: round(s, 2) for n, s in late_s.items()} }; "
+        f"their time was over: {timed_out}",
         evidence=aftermath.folder / "aftermath.json",
         hint="media-service's log: sts_disconnected, fragment_not_dubbed.",
+    )
+    since = [sample for sample in aftermath.output_bytes if sample[0] >= noticed_at]
+    still_s, limit_s = longest_standstill_s(since), ATTEMPT_AT_ONCE_S + IN_TURN_WITHIN_S
+    expect(
+        since and since[-1][1] > since[0][1] and still_s <= limit_s,
+        expected=f"output that is never silent for {limit_s:g} s since STS is known to be away",
+        seen=f"{still_s:.2f} s of silence, {since[-1][1] - since[0][1] if since else 0} bytes",
+        evidence=aftermath.folder / "aftermath.json",
+        hint="output_bytes: what the media server had of the output, by the harness's clock.",
     )
 
 
@@ -271,3 +295,7 @@ def prove_numbers_whole(aftermath: Aftermath, numbers: Sequence[int] | None = No
         evidence=aftermath.folder / "aftermath.json",
         hint="/v1/streams of media-service.",
     )
+
+
+def _out_at(segment: Mapping[str, Any]) -> float:
+    return float(segment["released_at"] or inf)

@@ -181,18 +181,44 @@ class PipelineRun:
         return sorted(self.fragments, key=lambda fragment: fragment.sequence_number)
 
 
-def longest_standstill_s(samples: Sequence[tuple[float, int]]) -> float:
-    """Return for how many seconds a counter stood still at most, between two growths of it."""
-    longest_s = 0.0
+@dataclass(frozen=True)
+class Standstill:
+    """A time in which a counter did not grow: seen grown, not grown any more, and grown again."""
+
+    since: float
+    until: float
+    over_at: float
+
+    @property
+    def duration_s(self) -> float:
+        """For how long it stood still at least."""
+        return self.until - self.since
+
+
+def longest_standstill(samples: Sequence[tuple[float, int]]) -> Standstill | None:
+    """Return the longest time in which a counter stood still, between two growths of it.
+
+    One that is lower than before has begun anew: what it counts then is growth. While nobody
+    counts, between two publications, there are no samples, and nothing that stands still.
+    """
+    longest = None
     grown_at = previous_at = None
     count = 0
     for at, seen in samples:
-        if seen > count:
+        if seen and seen != count:
             if grown_at is not None and previous_at is not None:
-                longest_s = max(longest_s, previous_at - grown_at)
-            grown_at, count = at, seen
-        previous_at = at
-    return longest_s
+                still = Standstill(grown_at, previous_at, at)
+                if longest is None or still.duration_s > longest.duration_s:
+                    longest = still
+            grown_at = at
+        count, previous_at = seen, at
+    return longest
+
+
+def longest_standstill_s(samples: Sequence[tuple[float, int]]) -> float:
+    """Return for how many seconds a counter stood still at most; 0 before it grew twice."""
+    longest = longest_standstill(samples)
+    return 0.0 if longest is None else longest.duration_s
 
 
 def _joined(texts: Any) -> str:

@@ -18,7 +18,13 @@ from environment.runs.output_watch import OutputWatch
 from environment.runs.pipeline import run_pipeline
 from environment.runs.program import Program
 from environment.runs.recorder import fetch_recording, recordings_in
-from environment.runs.run import PipelineFailed, PipelineRun, longest_standstill_s
+from environment.runs.run import (
+    PipelineFailed,
+    PipelineRun,
+    Standstill,
+    longest_standstill,
+    longest_standstill_s,
+)
 from environment.runs.stream_log import milestones
 from environment.session import Session
 from environment.settings import Settings
@@ -157,11 +163,20 @@ def test_the_later_end_counts_and_an_unknown_one_is_an_error(run: PipelineRun) -
         ([1, 2, 3, 4], 0.0),
         ([0, 1, 1, 1, 2, 3, 3, 4], 2.0),
         ([1, 2, 2, 2, 2, 2], 0.0),
+        # Published anew, the count begins anew: that is growth, and so is what follows.
+        ([7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.0),
+        ([7, 8, 9, 9, 0, 0, 2, 3, 3, 4], 3.0),
     ],
 )
 def test_silence_is_counted_between_two_growths(counts: list[int], silence_s: float) -> None:
     samples = [(float(second), count) for second, count in enumerate(counts)]
     assert longest_standstill_s(samples) == silence_s
+
+
+def test_a_silence_is_over_when_the_count_grows() -> None:
+    still = longest_standstill([(0.0, 1), (1.0, 2), (2.0, 2), (3.0, 2), (4.0, 5), (5.0, 6)])
+    assert still == Standstill(since=1.0, until=3.0, over_at=4.0)
+    assert still.duration_s == 2.0
 
 
 def test_an_output_that_was_never_there_is_no_end() -> None:

@@ -24,6 +24,7 @@ from environment.proofs.degradation_proofs import (
 from environment.proofs.warning_proofs import prove_failed_on, prove_passed_with_warning
 
 BEGAN = 1_800_000_000.0
+NONE_YET = {("media_service_results_late_total", frozenset[tuple[str, str]]()): 0.0}
 REPORT = {
     "stream_id": "s1",
     "path_in": "live/x/in",
@@ -74,7 +75,20 @@ def segment(number: int, outcome: str, reason: str | None, took_s: float = 1.0) 
 
 def aftermath(*segments: dict[str, Any], answered: bool = True) -> Any:
     fragment = SimpleNamespace(status="success" if answered else None)
-    return SimpleNamespace(segments=segments, folder=Path("kept"), fragments={1: fragment})
+    return SimpleNamespace(
+        segments=segments,
+        folder=Path("kept"),
+        fragments={1: fragment},
+        began_at=BEGAN,
+        output_bytes=output_silent_until(43.2),
+    )
+
+
+def output_silent_until(end_s: float) -> list[tuple[float, int]]:
+    """An output from 8 s on, whose second segment comes then instead of at 14 s."""
+    half_seconds = [half / 2 for half in range(16, 120)]
+    played = [s - 8 if s < 14 else max(6, s - end_s + 6) for s in half_seconds]
+    return [(BEGAN + s, round(100 * p) + 1) for s, p in zip(half_seconds, played, strict=True)]
 
 
 def test_what_is_not_dubbed_is_named() -> None:
@@ -102,15 +116,23 @@ def test_a_segment_times_out_when_its_time_is_over(
 ) -> None:
     told = aftermath(segment(1, outcome, reason, took_s))
     if fits:
-        prove_timed_out(told, 1, 30, 3)
+        prove_timed_out(told, 1, 30, 3, length_s=6)
         return
     with pytest.raises(ExpectationFailed):
-        prove_timed_out(told, 1, 30, 3)
+        prove_timed_out(told, 1, 30, 3, length_s=6)
+
+
+@pytest.mark.parametrize("end_s", [14.0, 39.0, 48.0])
+def test_a_time_that_is_over_is_over_by_the_harness_s_own_clock(end_s: float) -> None:
+    told = aftermath(segment(1, "original", "timeout", 30.2))
+    told.output_bytes = output_silent_until(end_s)
+    with pytest.raises(ExpectationFailed, match="the stream was published"):
+        prove_timed_out(told, 1, 30, 3, length_s=6)
 
 
 def test_a_late_result_is_on_the_wire_in_the_log_and_in_the_counter() -> None:
     late = line(1, "fragment_late", sequence_number=1)
-    prove_dropped_late(stack(late), aftermath(), 1, {}, since=BEGAN)
+    prove_dropped_late(stack(late), aftermath(), 1, NONE_YET, since=BEGAN)
     uncounted = stack(late)
     uncounted.media_service.late = 0.0
     for told, left in (
@@ -119,7 +141,7 @@ def test_a_late_result_is_on_the_wire_in_the_log_and_in_the_counter() -> None:
         (stack(late), aftermath(answered=False)),
     ):
         with pytest.raises(ExpectationFailed):
-            prove_dropped_late(told, left, 1, {}, since=BEGAN)
+            prove_dropped_late(told, left, 1, NONE_YET, since=BEGAN)
 
 
 ERROR = line(1, "stream_failed", level="error", stream_id="s1", error=REPORT["error"])

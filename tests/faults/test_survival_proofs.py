@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +28,7 @@ from environment.session import CLIPS, MAIN_CLIP
 from tests.measuring.making import Output, Sound, silence
 
 BEGAN = 1_800_000_000.0
+NONE_YET = {("media_service_sts_reconnect_attempts_total", frozenset({("kind", "backoff")})): 0.0}
 
 
 def line(at_s: float, event: str, **fields: object) -> str:
@@ -64,7 +65,7 @@ def test_log_lines_are_read_and_others_passed_over() -> None:
 
 def test_doubling_waits_are_taken() -> None:
     told = attempts((0, 2), (2.01, 4), (6.1, 8))
-    assert len(prove_reconnections_logged(stack(*told), 2.0, 3, {}, since=BEGAN)) == 3
+    assert len(prove_reconnections_logged(stack(*told), 2.0, 3, NONE_YET, since=BEGAN)) == 3
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,12 @@ def test_doubling_waits_are_taken() -> None:
 def test_other_waits_are_noticed(waits: list[tuple[float, float]], counted: float) -> None:
     with pytest.raises(ExpectationFailed):
         prove_reconnections_logged(
-            stack(*attempts(*waits), counted=counted), 2.0, 2, {}, since=BEGAN
+            stack(*attempts(*waits), counted=counted), 2.0, 2, NONE_YET, since=BEGAN
         )
 
 
 def test_attempts_that_were_counted_before_do_not_count() -> None:
-    name = "media_service_sts_reconnect_attempts_total"
-    before = {(name, frozenset({("kind", "backoff")})): 9.0}
+    before = dict.fromkeys(NONE_YET, 9.0)
     told = attempts((0, 2), (2.1, 4))
     with pytest.raises(ExpectationFailed, match="attempts counted"):
         prove_reconnections_logged(stack(*told), 2.0, 2, before, since=BEGAN)
@@ -110,19 +110,73 @@ def aftermath(heard: Mapping[int, str | Fate], **outcomes: Any) -> Any:
             "reason": None,
             "cut_at": 6.0 * (number + 1),
             "released_at": 6.0 * (number + 1) + 1,
+            "duration_s": 6.0,
         }
         for number, fate in fates.items()
     ]
     seen = frozenset(range(9))
-    return SimpleNamespace(fates=fates, segments=segments, folder=Path("kept"), seen_dubs=seen)
+    return SimpleNamespace(
+        fates=fates,
+        segments=segments,
+        folder=Path("kept"),
+        seen_dubs=seen,
+        output_bytes=[(7.0 + tenth / 10, 10 * tenth) for tenth in range(300)],
+    )
 
 
-def test_who_waits_for_an_sts_that_is_away_is_found_out() -> None:
-    left = aftermath({0: "original", 1: "original"})
-    left.segments[0]["reason"], left.segments[1]["reason"] = "timeout", "sts_unavailable"
-    prove_none_waited(left, [1])
-    with pytest.raises(ExpectationFailed, match="their time was over"):
-        prove_none_waited(left, [0, 1])
+def without_sts() -> Any:
+    """Cut at 6, 12, 18 and 24 s, out a second later each; STS is gone at 8 s, noticed at 10 s."""
+    return aftermath({0: "dubbed", 1: "original", 2: "original", 3: "original"})
+
+
+def test_nothing_waits_for_an_sts_that_is_away() -> None:
+    prove_none_waited(without_sts(), gone_at=8, noticed_at=10)
+    held = without_sts()
+    # What is with STS goes out when that is known to be away; the rest is as late as that.
+    for segment, out_at in zip(held.segments[1:], (14.5, 20.5, 26.5), strict=True):
+        segment["released_at"] = out_at
+    prove_none_waited(held, gone_at=8, noticed_at=13)
+
+
+def held_25_s(left: Any) -> None:
+    for segment in left.segments[1:]:
+        segment["released_at"] = segment["cut_at"] + 25
+        segment["reason"] = "sts_unavailable"
+
+
+def timed_out(left: Any) -> None:
+    left.segments[2]["reason"] = "timeout"
+
+
+def never_out(left: Any) -> None:
+    left.segments[3]["released_at"] = None
+
+
+def silent(left: Any) -> None:
+    left.output_bytes = [(at, 800 if 15 < at < 20 else count) for at, count in left.output_bytes]
+
+
+def silent_from_then_on(left: Any) -> None:
+    left.output_bytes = [(at, min(count, 20)) for at, count in left.output_bytes]
+
+
+def silent_till_later(left: Any) -> None:
+    left.output_bytes = [(at, 20 if 9 < at < 13 else count) for at, count in left.output_bytes]
+
+
+@pytest.mark.parametrize(
+    "wrong", [held_25_s, timed_out, never_out, silent, silent_from_then_on, silent_till_later]
+)
+def test_who_waits_for_an_sts_that_is_away_is_found_out(wrong: Callable[[Any], None]) -> None:
+    left = without_sts()
+    wrong(left)
+    with pytest.raises(ExpectationFailed, match="away"):
+        prove_none_waited(left, gone_at=8, noticed_at=10)
+
+
+def test_where_nothing_was_left_to_go_out_nothing_is_proven() -> None:
+    with pytest.raises(ExpectationFailed, match="away"):
+        prove_none_waited(without_sts(), gone_at=30, noticed_at=31)
 
 
 def test_fates_as_they_should_be() -> None:

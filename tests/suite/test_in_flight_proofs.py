@@ -76,7 +76,7 @@ def test_a_wire_that_was_never_full_or_over_it_is_refused(wrong: PipelineRun) ->
         prove_full_and_never_over(wrong, 2)
 
 
-GONE_AT = 100.0
+GONE_AT, NOTICED_AT = 100.0, 102.0
 
 
 def left(
@@ -86,6 +86,7 @@ def left(
     dubbed: bool = False,
     heard: str = "original",
     reason: str | None = "sts_unavailable",
+    out_at: float = NOTICED_AT + 1,
 ) -> Any:
     """What is left of a stream whose second fragment was sent then, and answered then."""
 
@@ -101,16 +102,20 @@ def left(
             0: SimpleNamespace(number=0, heard="dubbed", skew_ms=1.0),
             1: SimpleNamespace(number=1, heard=heard, skew_ms=2.0),
         },
-        segments=[{"number": 0, "reason": None}, {"number": 1, "reason": reason}],
+        segments=[
+            {"number": 0, "reason": None, "cut_at": 89, "released_at": 91, "duration_s": 6},
+            {"number": 1, "reason": reason, "cut_at": 95, "released_at": out_at, "duration_s": 6},
+        ],
+        output_bytes=[(90 + second, 100 * second) for second in range(30)],
         seen_dubs=frozenset({0}),
         folder=Path("/made"),
     )
 
 
 def test_what_was_in_flight_is_passed_through() -> None:
-    prove_in_flight_fell_back(left(), GONE_AT)
+    prove_in_flight_fell_back(left(), gone_at=GONE_AT, noticed_at=NOTICED_AT)
     # An answer that says it failed is no dub.
-    prove_in_flight_fell_back(left(answered_at=105.0), GONE_AT)
+    prove_in_flight_fell_back(left(answered_at=105.0), gone_at=GONE_AT, noticed_at=NOTICED_AT)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +127,9 @@ def test_what_was_in_flight_is_passed_through() -> None:
         left(heard="silent"),  # lost
         left(heard="dubbed"),
         left(reason="timeout"),  # held until its time was over
+        left(out_at=NOTICED_AT + 10),  # held for another reason
     ],
 )
 def test_what_was_in_flight_and_is_lost_or_held_is_noticed(wrong: Any) -> None:
     with pytest.raises(ExpectationFailed):
-        prove_in_flight_fell_back(wrong, GONE_AT)
+        prove_in_flight_fell_back(wrong, gone_at=GONE_AT, noticed_at=NOTICED_AT)
