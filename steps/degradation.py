@@ -19,6 +19,7 @@ from environment.proofs.degradation_proofs import (
     prove_no_error_logged,
     prove_timed_out,
 )
+from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.warning_proofs import prove_failed_on, prove_passed_with_warning
 from environment.runs.live_stream import LiveStream
 from environment.runs.nested import NestedRun
@@ -76,6 +77,7 @@ def complete_with_a_warning(context: Context) -> None:
     prove_no_error_logged(session.stack(), notes["stream"].report, since=notes["since"])
     aftermath = _ended(context)
     prove_complete(aftermath)
+    prove_fallbacks_counted(session.stack(), aftermath, notes["metrics"])
     context.run.warn(prove_degraded(aftermath))
 
 

@@ -13,6 +13,7 @@ from environment.faults.outages import stopped
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.container_proofs import prove_healthy, prove_started_anew
 from environment.proofs.in_flight_proofs import prove_in_flight_fell_back
+from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.network_proofs import prove_linked
 from environment.proofs.survival_proofs import (
     prove_clock_unbroken,
@@ -84,7 +85,7 @@ def disconnect_detected(context: Context) -> None:
 def fallback_used(context: Context) -> None:
     """Wait for two segments cut since; find those before dubbed, these original, at once, in sync.
 
-    The output is one piece: its clock goes on as if nothing had happened.
+    The output is one piece: its clock goes on as if nothing had happened. All of it is counted.
     """
     notes, stream, at = context.run.notes, context.run.notes["stream"], context.run.notes["at"]
     stream.wait_segments("with fallback audio", 2, _fell_back_since(at), timeout_s=SEGMENT_WITHIN_S)
@@ -96,6 +97,7 @@ def fallback_used(context: Context) -> None:
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)
+    prove_fallbacks_counted(context.session.stack(), aftermath, notes["metrics"])
 
 
 @then("the fragment that was in flight went out with its original audio, and did not wait")
@@ -162,6 +164,7 @@ def pipeline_resumes(context: Context) -> None:
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)
+    prove_fallbacks_counted(context.session.stack(), aftermath, notes["metrics"])
 
 
 def _ended(context: Context) -> Aftermath:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from environment.faults.link_program import Shape
 from environment.proofs.aftermath import Aftermath, end_stream
+from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.sts_connection_proofs import (
     prove_circuit_closed_again,
     prove_circuit_opened,
@@ -69,6 +70,7 @@ def session_goes_on(context: Context) -> None:
     prove_resumed_with_next(aftermath, gone_at=at, back_at=connected_at)
     prove_told_as_heard(aftermath)
     prove_clock_unbroken(aftermath)
+    prove_fallbacks_counted(context.session.stack(), aftermath, notes["metrics"])
 
 
 @when("STS has been too slow, and then fast enough")
@@ -101,6 +103,7 @@ def circuit_closed_again(context: Context) -> None:
     notes = context.run.notes
     stack, since, before = context.session.stack(), notes["since"], notes["metrics"]
     prove_circuit_closed_again(stack, _ended(context), before, since=since)
+    prove_fallbacks_counted(stack, _ended(context), before)
 
 
 def _dubbed_since(at: float) -> Callable[[Report], bool]:

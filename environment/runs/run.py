@@ -11,6 +11,7 @@ from environment.errors import HarnessError
 from environment.evidence.artifacts import iso_time, write_events, write_json
 from environment.runs.fragments import FragmentRecord, write_wav
 from environment.runs.observations import Observation
+from environment.stack.metrics import total
 
 __all__ = ["FragmentRecord", "PipelineFailed", "PipelineRun"]
 
@@ -134,17 +135,11 @@ class PipelineRun:
         return (self.folder / f"{container}.log").read_text(encoding="utf-8")
 
     def metric_increase(self, name: str, **labels: str) -> float:
-        """Return by how much a metric of media-service grew, over all samples with ``labels``."""
-        wanted = set(labels.items())
+        """Return by how much a metric of media-service grew, over all samples with ``labels``.
 
-        def total(samples: Samples) -> float:
-            return sum(
-                value
-                for (sample, has), value in samples.items()
-                if sample == name and wanted <= has
-            )
-
-        return total(self.metrics_after) - total(self.metrics_before)
+        Raises ``MetricMissing`` where there is no such metric.
+        """
+        return total(self.metrics_after, name, labels) - total(self.metrics_before, name, labels)
 
     def write(self, folder: Path | None = None) -> Path:
         """Write run.json, events.jsonl and the fragments' audio as WAV; return run.json's path."""

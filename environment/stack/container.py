@@ -110,7 +110,10 @@ class ServiceContainer(Lifecycle):
         return read_metrics(self.url("/metrics"))
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples of that name whose labels include `labels`; 0 when none."""
+        """The sum of the samples of that name whose labels include `labels`; 0 when none has them.
+
+        Raises `MetricMissing` where no sample has that name.
+        """
         return total(self.metrics(), name, labels)
 
     def evidence(self) -> str:

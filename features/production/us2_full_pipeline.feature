@@ -31,7 +31,7 @@ Feature: User Story 2 - Full Pipeline E2E: RTMP Input to Dubbed Output (Priority
     When media-service remuxes A/V segments
     Then sync delta is less than 120ms and output publishes to RTMP
 
-  @fr-015 @fr-016 @fr-018 @fr-019 @fr-037 @sc-001 @sc-003
+  @fr-015 @fr-016 @fr-018 @fr-019 @fr-037 @fr-044 @sc-001 @sc-003
   Scenario: the whole clip comes out, segment by segment
     Given full 30-second stream processed
     When all segments complete

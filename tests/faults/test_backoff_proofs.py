@@ -19,6 +19,7 @@ from environment.proofs.backoff_proofs import (
 
 BEGAN = 1_800_000_000.0
 ATTEMPTS = "media_service_sts_reconnect_attempts_total"
+NONE_YET = {(ATTEMPTS, frozenset[tuple[str, str]]()): 0.0}
 
 
 def line(at_s: float, event: str, **fields: object) -> str:
@@ -75,7 +76,7 @@ def given_up(*pauses_at_s: float, again: float | None = None, **counted: float) 
 
 
 def not_again(told: Any) -> None:
-    prove_not_again_so_soon(told, 3, {}, since=BEGAN, pause_s=8)
+    prove_not_again_so_soon(told, 3, NONE_YET, since=BEGAN, pause_s=8)
 
 
 def test_a_peer_that_was_given_up_is_asked_again_after_a_pause() -> None:

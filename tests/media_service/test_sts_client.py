@@ -18,6 +18,7 @@ from media_service.settings import Settings
 from media_service.sts_client import StsClient
 from media_service.sts_errors import StsFailedError, StsTimeoutError, StsUnavailableError
 from media_service.sts_stream import StsStream
+from services.contracts import WireModel
 from tests.media_service.dialogue import Connect, fragment, until, value
 from tests.media_service.fake_sts import FakeSts, succeed
 
@@ -55,6 +56,20 @@ async def test_a_fragment_of_six_seconds_goes_out_and_comes_back(
     assert value(metrics, "fragments_processed_total", status="success") == 1
     assert value(metrics, "fragment_processing_seconds_count") == 1
     assert value(metrics, "fragments_inflight") == 0
+
+
+async def test_the_way_to_sts_is_part_of_the_processing_time(
+    stream: StsStream, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emit = stream._wire.emit
+
+    async def slowly(event: str, payload: WireModel) -> bool:
+        await asyncio.sleep(0.2 if event == "fragment:data" else 0)
+        return await emit(event, payload)
+
+    monkeypatch.setattr(stream._wire, "emit", slowly)
+    await stream.dub(fragment(), within_s=5)
+    assert value(metrics, "fragment_processing_seconds_sum") >= 0.2
 
 
 async def test_order_and_max_inflight_are_kept(stream: StsStream, sts: FakeSts) -> None:

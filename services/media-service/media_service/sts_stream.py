@@ -258,11 +258,12 @@ class StsStream:
 
     async def _send(self, exchange: Exchange) -> None:
         """Send a fragment; without a connection it goes with the others on the next one."""
-        if not await self._wire.emit("fragment:data", exchange.fragment.data(self.stream_id)):
+        data, begun_at = exchange.fragment.data(self.stream_id), time.monotonic()
+        if not await self._wire.emit("fragment:data", data):
             return
         first = exchange.sent_at is None
         (self._metrics.fragments_sent if first else self._metrics.fragments_resent).inc()
-        exchange.sent_at = time.monotonic() if first else exchange.sent_at
+        exchange.sent_at = begun_at if first else exchange.sent_at
         exchange.sent()
 
     def _forget(self, fragment: Fragment) -> None:
