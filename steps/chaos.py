@@ -16,6 +16,7 @@ from environment.proofs.chaos_proofs import (
     prove_clock_over_breaks,
     prove_dubbed_where_possible,
     prove_playable,
+    prove_stops_in_order,
 )
 from environment.runs.live_stream import is_dubbed
 from environment.runs.storm import Storm
@@ -83,7 +84,11 @@ def accounted_for(context: Context) -> None:
 
 @then("all services are healthy, and the stream is over")
 def all_well(context: Context) -> None:
-    """Ask each; what else could be left is looked at behind every scenario."""
+    """Ask each, and how those ended that were told to stop.
+
+    What else could be left is looked at behind every scenario.
+    """
+    prove_stops_in_order(context.run.notes["storm"].blows)
     prove_all_well(context.session.stack(), _aftermath(context).report["path_in"])
 
 

@@ -11,7 +11,11 @@ from collections.abc import Callable
 
 from environment.faults.outages import stopped
 from environment.proofs.aftermath import Aftermath, end_stream
-from environment.proofs.container_proofs import prove_healthy, prove_started_anew
+from environment.proofs.container_proofs import (
+    prove_ended_in_order,
+    prove_healthy,
+    prove_started_anew,
+)
 from environment.proofs.in_flight_proofs import prove_in_flight_fell_back
 from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.network_proofs import prove_linked
@@ -62,7 +66,7 @@ def fragment_with_sts(context: Context) -> None:
 
 @when("STS-service container is stopped")
 def sts_is_stopped(context: Context) -> None:
-    """Stop it with SIGTERM, in the middle of the stream."""
+    """Stop it with SIGTERM, in the middle of the stream; by the engine's word it ends with 0."""
     run, stack = context.run, context.session.stack()
     run.notes["before"] = stack.sts_service.inspect()["State"]
     run.notes["at"] = time.time()
@@ -71,6 +75,7 @@ def sts_is_stopped(context: Context) -> None:
     )
     # Its end is what has to be seen; how long it takes for that is its own affair.
     run.notes["broken"] = time.monotonic()
+    prove_ended_in_order(stack.sts_service.name, run.notes["exit code"])
 
 
 @then("media-service detects disconnect")

@@ -36,12 +36,13 @@ REST_FROM_S = 60.0
 
 @given("media-service container restarted during processing")
 def media_service_restarted(context: Context) -> None:
-    """Restart it with SIGTERM while its stream is on the air; note which stream that is."""
+    """Stop it with SIGTERM while its stream is on the air; note how it ended; start it again."""
     _on_the_air(context)
     notes, service = context.run.notes, context.session.stack().media_service
     notes["before"] = service.inspect()["State"]
     notes["broken"], notes["at"] = time.monotonic(), time.time()
-    service.restart()
+    notes["exit code"] = service.stop()
+    service.start()
 
 
 @when("container restarts")
@@ -51,7 +52,7 @@ def container_restarts(context: Context) -> None:
     service.wait_healthy()
     service.wait_ready()
     notes["away"], notes["back"] = time.monotonic() - notes["broken"], time.time()
-    prove_started_anew(notes["before"], service.inspect()["State"], 0)
+    prove_started_anew(notes["before"], service.inspect()["State"], notes["exit code"])
 
 
 @then("stream processing resumes from last checkpoint (segment boundary)")

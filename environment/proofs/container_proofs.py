@@ -72,6 +72,16 @@ def prove_same_process(before: State, states: list[State]) -> None:
     )
 
 
+def prove_ended_in_order(name: str, exit_code: int) -> None:
+    """A container that was told to stop ended by itself, with exit code 0 (FR-023)."""
+    expect(
+        exit_code == 0,
+        expected=f"{name} to end with exit code 0 when it gets SIGTERM",
+        seen=f"exit code {exit_code}",
+        hint="137: it did not end in time, and was killed; `docker logs` of it.",
+    )
+
+
 def prove_started_anew(before: State, after: State, exit_code: int) -> None:
     """A container ended in order, with that exit code, and runs again as another process."""
     expect(

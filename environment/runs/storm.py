@@ -32,12 +32,16 @@ _WELL_WITHIN_S: Final = 60.0
 
 @dataclass
 class Blow:
-    """One strike as it was carried out, in Unix seconds: from when, and until all was well."""
+    """One strike as it was carried out, in Unix seconds: from when, and until all was well.
+
+    ``exit_code`` is what a container ended with that was told to stop; None for other strikes.
+    """
 
     strike: Strike
     began_at: float
     undone_at: float = 0.0
     well_at: float = 0.0
+    exit_code: int | None = None
 
 
 @dataclass
@@ -89,7 +93,8 @@ class Storm:
         self._until(lambda: time.monotonic() >= due_at, f"the time of {strike}")
         blow = Blow(strike, time.time())
         self.blows.append(blow)
-        self.run.faults.inflict(strike.kind.name, fault)
+        gave = self.run.faults.inflict(strike.kind.name, fault)
+        blow.exit_code = gave if isinstance(gave, int) else None
         over_at = time.monotonic() + strike.lasts_s
         self._until(
             lambda: time.monotonic() >= over_at,

@@ -5,7 +5,7 @@ Feature: A stream goes through a storm of faults, and comes out whole
   frozen, cut off or slowed down, one after the other, in an order and for times that a seed decides.
   The seed is printed, and can be given: E2E_CHAOS_SEED.
 
-  @fr-023 @fr-024 @sc-006
+  @fr-024 @sc-006
   Scenario: three minutes of faults
     Given a stream is on the air, and the way to `sts-service` leads through a proxy
     When for 180 seconds faults strike at random

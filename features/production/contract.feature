@@ -36,6 +36,7 @@ Feature: The wire's contract holds for a stranger's client, at its edges as well
     Then only the last of them may
     And what that one says is counted, and opens no stream
 
+  @fr-023
   Scenario: SIGTERM finishes what is in hand
     Given a stranger whose fragment is being dubbed
     When that sts-service is told to stop, and the stranger asks for another stream

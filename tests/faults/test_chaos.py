@@ -18,6 +18,7 @@ from environment.proofs.chaos_proofs import (
     prove_accounted_for,
     prove_clock_over_breaks,
     prove_dubbed_where_possible,
+    prove_stops_in_order,
 )
 from environment.runs.storm import Blow
 
@@ -110,3 +111,13 @@ def test_the_clock_over_breaks() -> None:
     for broken in (output(4.1), output(-0.5), output(monotonic=False)):
         with pytest.raises(ExpectationFailed):
             prove_clock_over_breaks(broken, blows)
+
+
+def test_who_is_told_to_stop_and_does_not_end_in_order_is_noticed() -> None:
+    stopped, killed, server = blow("media", 19, 25), blow("sts", 40, 45), blow("server", 60, 65)
+    # How the media server ends is its own affair; who was killed has no code of its own.
+    stopped.exit_code, server.exit_code = 0, 1
+    prove_stops_in_order([stopped, killed, server])
+    stopped.exit_code = 137
+    with pytest.raises(ExpectationFailed, match="media struck to end with exit code 0"):
+        prove_stops_in_order([stopped, killed, server])
