@@ -16,6 +16,7 @@ from tests.mutants.places import (
     STS_EMITTER,
     STS_EVENTS,
     STS_RESTARTED,
+    STS_RESULTS,
     STS_STREAM,
     US1,
     US2,
@@ -68,6 +69,19 @@ OF_SERVICE: Final = (
         ),
         behave=(US2,),
         red=(SEGMENTS,),
+    ),
+    Mutant(
+        name="processing-time-zero",
+        story="each fragment's processing time is counted as 0 s",
+        edits=(
+            Edit(
+                STS_RESULTS,
+                "observe(time.monotonic() - exchange.sent_at)",
+                "observe(0.0)",
+            ),
+        ),
+        behave=(US2, "-n", WHOLE),
+        red=(WHOLE,),
     ),
     Mutant(
         name="metrics-frozen",

@@ -5,7 +5,9 @@ from typing import Final
 from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.places import (
     CHECKPOINT,
+    DUBBING,
     EGRESS,
+    MEDIA_MAIN,
     MEDIA_STREAM,
     PICKED_UP,
     STOPPED,
@@ -54,6 +56,45 @@ OF_SURVIVAL: Final = (
         ),
         behave=(US5, "-n", STOPPED),
         red=(STOPPED,),
+    ),
+    Mutant(
+        name="held-though-away",
+        story="with STS known to be away, each segment waits another 12 s for it",
+        edits=(
+            Edit(
+                DUBBING,
+                "            segment.reason = error.reason\n",
+                "            segment.reason = error.reason\n            await asyncio.sleep(12)\n",
+            ),
+        ),
+        behave=(US5, "-n", STOPPED),
+        red=(STOPPED,),
+    ),
+    Mutant(
+        name="fallback-uncounted",
+        story="segments that go out with their own sound are not counted",
+        edits=(
+            Edit(
+                DUBBING,
+                "                self._metrics.fragments_fallback.labels(reason).inc()\n",
+                "                pass\n",
+            ),
+        ),
+        behave=(US5, "-n", STOPPED),
+        red=(STOPPED,),
+    ),
+    Mutant(
+        name="ends-with-an-error",
+        story="media-service ends with exit code 1 when it is told to stop",
+        edits=(
+            Edit(
+                MEDIA_MAIN,
+                "    return 0\n",
+                "    return 1\n",
+            ),
+        ),
+        behave=(US5, "-n", PICKED_UP),
+        red=(PICKED_UP,),
     ),
     Mutant(
         name="no-reconnect",
