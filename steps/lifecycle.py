@@ -97,8 +97,8 @@ def fallback_used(context: Context) -> None:
     aftermath = notes["aftermath"] = _ended(context)
     fell_back = [s["number"] for s in aftermath.segments if s["cut_at"] > at]
     first = [s["number"] for s in aftermath.segments if (s["released_at"] or at) < at]
-    prove_fates(aftermath, dubbed=first, original=fell_back)
     prove_none_waited(aftermath, gone_at=at, noticed_at=notes["noticed"])
+    prove_fates(aftermath, dubbed=first, original=fell_back)
     prove_told_as_heard(aftermath)
     prove_numbers_whole(aftermath)
     prove_clock_unbroken(aftermath)
