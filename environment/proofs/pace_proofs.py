@@ -1,4 +1,4 @@
-"""Proofs that media-service sends at the pace that sts-service asked it for.
+"""Proofs that media-service sends at the pace that sts-service asked it for, and loses no dub.
 
 By the order in which sts-service received and sent the events; it is one process. Each raises
 ``ExpectationFailed`` with what was expected, seen, and where to look.
@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
+from environment.proofs.output_proofs import prove_dubbed
+from environment.proofs.spoken import spoken_segments
+from environment.proofs.validation_proofs import dub_fault
 
 if TYPE_CHECKING:
     from environment.runs.observations import Observation
@@ -21,7 +24,8 @@ ON_ITS_WAY_S: Final = 0.5
 HELD_AT_LEAST_S: Final = 1.0
 """A fragment that went out this long after its segment was cut was held back."""
 _ROUNDING_S: Final = 0.05
-_WITHOUT_STS: Final = ("timeout", "sts_unavailable", "sts_failed", "lost")
+_WORDLESS: Final = ("no_speech", "tail", None)
+"""Why the original goes out where nobody speaks; None: it is dubbed all the same."""
 
 
 def prove_pressure_rose_and_fell(run: PipelineRun) -> None:
@@ -59,19 +63,28 @@ def prove_pace_kept(run: PipelineRun) -> None:
 
 
 def prove_pressure_cost_nothing(run: PipelineRun) -> None:
-    """No segment lost its dub to the waiting."""
-    lost = [
-        f"segment {segment['number']}: {segment['reason']}"
+    """Wherever the clip speaks, the segment was answered in full, and its dub is what came out.
+
+    Where it speaks, its description says; the words that a live join cut do not count. What is
+    said of the others, the tail, is that they are no more than that.
+    """
+    spoken = spoken_segments(run)
+    losses = [loss for number in sorted(spoken) if (loss := _loss(run, number))]
+    losses += [
+        f"segment {segment['number']}: {segment['reason']}, where nothing is said"
         for segment in run.segments
-        if segment["reason"] in _WITHOUT_STS
+        if segment["number"] not in spoken and segment["reason"] not in _WORDLESS
     ]
     expect(
-        run.segments and not lost,
-        expected="every segment answered by STS in time",
-        seen="; ".join(lost) or "no segment",
+        spoken and not losses,
+        expected="every segment in which the clip speaks reported as dubbed, and one success for "
+        "each: transcript, translation and dub",
+        seen="; ".join(losses) or "no segment in which the clip speaks",
         evidence=run.folder / "run.json",
         hint="FRAGMENT_TIMEOUT_S counts from the cut; fragments must go on once they may.",
     )
+    sent = {fragment.sequence_number for fragment in run.fragments}
+    prove_dubbed(run, wordless=sent - spoken)
 
 
 def out_of_pace(events: Iterable[Observation]) -> list[str]:
@@ -118,6 +131,20 @@ def _against(advised: _Advised) -> Sequence[str]:
     if action == "slow_down" and after_s is not None and after_s < wanted_s - _ROUNDING_S:
         return (f"fragment {number} {after_s:.2f} s after the last, asked {wanted_s:.2f} s",)
     return ()
+
+
+def _loss(run: PipelineRun, number: int) -> str:
+    """Say what a segment lacks that should be dubbed; empty: nothing."""
+    told = [segment for segment in run.segments if segment["number"] == number]
+    outcomes = [(segment["outcome"], segment["reason"]) for segment in told]
+    answers = [f for f in run.fragments if f.sequence_number == number]
+    if outcomes != [("dubbed", None)]:
+        return f"segment {number}: reported {outcomes}"
+    if len(answers) != 1:
+        return f"segment {number}: {len(answers)} fragments on the wire"
+    texts = (answers[0].transcript, answers[0].translated_text)
+    fault = dub_fault(answers[0]) or ("" if all(texts) else f"transcript, translation {texts}")
+    return f"segment {number}: {fault}" if fault else ""
 
 
 def _is_advice(event: Observation) -> bool:

@@ -1,4 +1,4 @@
-"""What dubs say, heard by a listener that believes no service."""
+"""Where clips speak, and what dubs say, heard by a listener that believes no service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from environment.measuring.fingerprint import DUBBED_AT_MOST, compare
 from environment.measuring.language import spanish_numbers
 from environment.measuring.listening import Listener, Reading, Text
+from environment.measuring.media import keyframe_interval_s, read_video_packets
 from environment.measuring.transcript import normalise
+from environment.proofs import examination
 from environment.proofs.equivalents import spanish_of
 from fixtures.sidecar import read_sidecar
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from environment.runs.fragments import DubbedFragments, FragmentRecord
+    from environment.runs.run import PipelineRun
 
 LEAST_LEAD: Final = 0.08
 """Of the right text over the runner-up. Dubs that say their own text have 0.15 and more; English
@@ -91,6 +94,22 @@ def alike_dubs(run: DubbedFragments) -> list[str]:
         if verdict.similarity is None or verdict.similarity > DUBBED_AT_MOST:
             alike.append(f"{one.sequence_number} and {other.sequence_number}: {verdict}")
     return alike
+
+
+def spoken_segments(run: PipelineRun) -> set[int]:
+    """Return the numbers of the segments in which the clip says a word, by its description.
+
+    The segments are as long as the first fragment. Words whose beginning a live join missed do not
+    count, as far as one may miss: a keyframe interval of the clip.
+    """
+    if not run.fragments:
+        return set()
+    first = min(run.fragments, key=lambda fragment: fragment.sequence_number)
+    length_s = examination.sound_s(first)
+    interval_s = keyframe_interval_s(read_video_packets(run.clip))
+    join_s = min(examination.missed_until_s(run), interval_s)
+    words = read_sidecar(run.clip).words
+    return {int(word.start_s // length_s) for word in words if word.start_s >= join_s}
 
 
 def numbers_of(fragment: FragmentRecord) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -99,7 +99,7 @@ def prove_dubs_received(run: PipelineRun) -> None:
     for a tail that is too short to be sent.
     """
     wanted = {s["fragment_id"]: s["number"] for s in run.segments if s["reason"] != "tail"}
-    faults = {f.fragment_id: _fault(f) for f in run.fragments}
+    faults = {f.fragment_id: dub_fault(f) for f in run.fragments}
     wrong = [
         f"segment {number}: {faults.get(key, 'never sent')}"
         for key, number in wanted.items()
@@ -113,6 +113,19 @@ def prove_dubs_received(run: PipelineRun) -> None:
         evidence=run.folder / "events.jsonl",
         hint="the error of a failed fragment is in run.json.",
     )
+
+
+def dub_fault(fragment: FragmentRecord) -> str:
+    """Say what is wrong with a fragment's answer; empty: one success, with a whole dub."""
+    dub = fragment.dubbed_audio
+    if fragment.result_count != 1 or fragment.status != "success":
+        return f"{fragment.result_count} results, status {fragment.status}, {fragment.error}"
+    if dub is None:
+        return "no dubbed_audio"
+    if len(dub) != len(fragment.source_audio):
+        return f"{len(dub)} samples of dub for {len(fragment.source_audio)}"
+    level = level_dbfs(dub)
+    return f"a dub of {level:.0f} dBFS: silence" if level < SILENCE_DBFS else ""
 
 
 def fingerprints(run: Recorded) -> Fingerprints:
@@ -145,18 +158,6 @@ def prove_fingerprint_differs(run: Recorded, found: Fingerprints) -> None:
         evidence=run.output,
         hint="from 0.90 on it is the original; between them nobody knows.",
     )
-
-
-def _fault(fragment: FragmentRecord) -> str:
-    dub = fragment.dubbed_audio
-    if fragment.result_count != 1 or fragment.status != "success":
-        return f"{fragment.result_count} results, status {fragment.status}, {fragment.error}"
-    if dub is None:
-        return "no dubbed_audio"
-    if len(dub) != len(fragment.source_audio):
-        return f"{len(dub)} samples of dub for {len(fragment.source_audio)}"
-    level = level_dbfs(dub)
-    return f"a dub of {level:.0f} dBFS: silence" if level < SILENCE_DBFS else ""
 
 
 def _windows(clip: Path, recording: Path) -> tuple[Window, ...]:

@@ -163,6 +163,18 @@ def test_what_is_not_the_dub_alone_is_refused(
         prove_dubbed(run)
 
 
+def test_only_what_has_no_words_may_be_undubbed(
+    record: Record, spoken: list[Samples], said: AudioTrack
+) -> None:
+    own = place([(0, spoken[0]), (SEGMENT_S, said.cut(SEGMENT_S, SEGMENT_S))], LENGTH_S)
+    run = record(Output(own))
+
+    prove_dubbed(run, wordless={1})
+    for wordless in ({0}, {0, 1}):
+        with pytest.raises(ExpectationFailed, match="nothing else"):
+            prove_dubbed(run, wordless=wordless)
+
+
 def test_a_segment_that_the_source_has_not_is_refused(
     record: Record, fragments: tuple[Any, ...], spoken: list[Samples]
 ) -> None:

@@ -6,6 +6,7 @@ from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.places import (
     ADMISSION,
     CONTRACT,
+    DUBBING,
     EVERY_ERROR,
     MEDIA_SETTINGS,
     OBSERVERS,
@@ -20,6 +21,8 @@ from tests.mutants.places import (
     TAKEN_UP,
     US4,
 )
+
+_ANSWER: Final = "            answer, segment.reason = _answer(cut.number, result)\n"
 
 OF_CONTRACT: Final = (
     Mutant(
@@ -59,6 +62,20 @@ OF_CONTRACT: Final = (
                 PACE,
                 "        self.action, self._told_at = event.action, now\n",
                 '        self.action, self._told_at = "none", now\n',
+            ),
+        ),
+        behave=(US4, "-n", PACED),
+        red=(PACED,),
+    ),
+    Mutant(
+        name="held-undubbed",
+        story="what had to wait for STS goes out with its own sound, as if nobody spoke",
+        edits=(
+            Edit(
+                DUBBING,
+                _ANSWER,
+                _ANSWER + "            if (segment.sent_at or 0) - segment.cut_at > 1:\n"
+                '                answer, segment.reason = _original(cut.number), "no_speech"\n',
             ),
         ),
         behave=(US4, "-n", PACED),
