@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from environment.expectations import expect
-from environment.measuring.clicks import Joint, Piece, examine_joints
+from environment.measuring.clicks import Course, Joint, Piece, examine
 from environment.measuring.drift import Drift, drift_of
 from environment.measuring.loudness import SILENT_LUFS, integrated_lufs
 from environment.measuring.media import keyframe_interval_s, read_video_packets
@@ -121,28 +121,28 @@ def prove_picture_moves(run: PipelineRun) -> PictureQuality:
     return quality
 
 
-def prove_no_clicks(run: PipelineRun) -> tuple[Joint, ...]:
-    """At no joint of two segments is there a click, a gap or anything else to be heard.
+def prove_no_clicks(run: PipelineRun) -> tuple[tuple[Joint, ...], tuple[Course, ...]]:
+    """Neither at a joint of two segments nor in a segment's course is anything heard but the dubs.
 
-    Returns the joints of all channels, the channels one after another.
+    No click, no gap, no dropout. Returns the joints of all channels, the channels one after
+    another, and the courses of all segments likewise.
     """
     places = examination.dub_places(run)
     pieces = [Piece(place.at_s, place.samples) for place in places if place.at_s is not None]
-    joints = tuple(
-        joint
-        for channel in read_channels(run.output, _RATE_HZ)
-        for joint in examine_joints(channel, pieces)
-    )
+    channels = [examine(channel, pieces) for channel in read_channels(run.output, _RATE_HZ)]
+    joints = tuple(joint for found, _courses in channels for joint in found)
+    courses = tuple(course for _joints, found in channels for course in found)
+    unclean = [str(joint) for joint in joints if not joint.clean]
+    unclean += [str(course) for course in courses if not course.clean]
     expect(
-        len(pieces) == len(places) > 1 and all(joint.clean for joint in joints),
+        len(pieces) == len(places) > 1 and not unclean,
         expected="every segment's dub followed by the next one's, without a click, a gap or "
-        "anything else between them",
-        seen=[str(joint) for joint in joints if not joint.clean]
-        or [str(place) for place in places],
+        "anything else between them or within",
+        seen=unclean or [str(place) for place in places],
         evidence=run.output,
         hint="listen there. What is cut off above silence clicks: fade it.",
     )
-    return joints
+    return joints, courses
 
 
 def prove_loudness(run: PipelineRun) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.measuring.clicks import Piece, examine_joints
+from environment.measuring.clicks import Piece, examine
 from environment.measuring.correlation import find
 from environment.measuring.drift import drift_of
 from environment.measuring.fingerprint import compare
@@ -66,7 +66,7 @@ def measure(source: Path, output: Path, segments: list[SegmentAudio]) -> None:
             liken(segment.samples, channel.cut(at_s, SEGMENT_S), RATE_HZ).pure
             for channel in channels
         )
-    assert len([examine_joints(channel, places) for channel in channels]) == 2
+    assert len([examine(channel, places) for channel in channels]) == 2
     assert abs(integrated_lufs(channels) - integrated_lufs(read_channels(source))) < 12
     seen = view(output)
     assert seen.faults == ""

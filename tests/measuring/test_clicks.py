@@ -11,10 +11,13 @@ import pytest
 from environment.measuring.clicks import (
     BREAK_AT_MOST_DB,
     FOREIGN_AT_MOST_DB,
+    FOREIGN_WITHIN_AT_MOST_DB,
+    SHARP_AT_MOST_DB,
+    Course,
     Joint,
     Piece,
     break_db,
-    examine_joints,
+    examine,
 )
 from environment.measuring.media import AudioTrack, read_audio
 from environment.measuring.sound import Samples
@@ -48,7 +51,7 @@ def speech(spanish: Samples) -> Samples:
 def test_a_joint_where_nothing_happens_is_clean(
     source: Path, speech: Samples, tmp_path: Path, at_s: float
 ) -> None:
-    (joint,) = examine_joints(after_aac(speech, source, tmp_path), pieces(speech, at_s))
+    (joint,), _courses = examine(after_aac(speech, source, tmp_path), pieces(speech, at_s))
 
     assert joint.clean, joint
     assert joint.at_s == at_s
@@ -110,7 +113,7 @@ def test_what_is_not_in_the_pieces_is_foreign(
 ) -> None:
     harmed = harm(speech, round(at_s * RATE_HZ))
 
-    (joint,) = examine_joints(after_aac(harmed, source, tmp_path), pieces(speech, at_s))
+    (joint,), _courses = examine(after_aac(harmed, source, tmp_path), pieces(speech, at_s))
 
     assert joint.foreign_db > FOREIGN_AT_MOST_DB, joint
     assert not joint.clean
@@ -125,7 +128,7 @@ def test_a_wave_that_breaks_off_clicks_though_the_pieces_are_so(
     before, after = Piece(0.0, sounding), Piece(len(sounding) / RATE_HZ, silence(1))
     heard = after_aac(np.concatenate([sounding, after.samples]), source, tmp_path)
 
-    (joint,) = examine_joints(heard, [before, after])
+    (joint,), _courses = examine(heard, [before, after])
 
     assert joint.break_db is not None
     assert joint.break_db > 30
@@ -157,7 +160,7 @@ def test_a_gap_and_an_overlap_are_measured(speech: Samples, gap_ms: float) -> No
     first, second = pieces(speech, PAUSE_S)
     moved = Piece(second.at_s + gap_ms / 1000, second.samples)
 
-    (joint,) = examine_joints(AudioTrack(speech, 0.0, RATE_HZ), [first, moved])
+    (joint,), _courses = examine(AudioTrack(speech, 0.0, RATE_HZ), [first, moved])
 
     assert joint.gap_ms == pytest.approx(gap_ms, abs=0.001)
     assert not joint.clean
@@ -166,13 +169,82 @@ def test_a_gap_and_an_overlap_are_measured(speech: Samples, gap_ms: float) -> No
 def test_a_piece_that_is_not_there_is_no_clean_joint(speech: Samples) -> None:
     heard = AudioTrack(silence(LENGTH_S), 0.0, RATE_HZ)
 
-    (joint,) = examine_joints(heard, pieces(speech, PAUSE_S))
+    (joint,), _courses = examine(heard, pieces(speech, PAUSE_S))
 
     assert joint == Joint(PAUSE_S, joint.gap_ms, None, np.inf)
     assert not joint.clean
 
 
+@pytest.mark.parametrize("shift", [0, 1, 300, 700])
+def test_what_is_encoded_once_is_heard_without_a_click(
+    source: Path, speech: Samples, tmp_path: Path, shift: int
+) -> None:
+    """Wherever its frames fall, and as loud as may be."""
+    for gain, margin_db in ((1.0, 4.0), (0.95 / float(np.max(np.abs(speech))), 2.0)):
+        moved = np.float32(gain) * np.roll(speech, shift)
+
+        _joints, courses = examine(after_aac(moved, source, tmp_path), pieces(moved, SPOKEN_S))
+
+        assert len(courses) == 2
+        for course in courses:
+            assert course.clean, course
+            assert course.foreign_db < FOREIGN_WITHIN_AT_MOST_DB - margin_db
+            assert course.sharp_db < SHARP_AT_MOST_DB - margin_db
+
+
+def click(samples: Samples, at: int) -> Samples:
+    """One sample at 0.3 of full scale."""
+    harmed = samples.copy()
+    harmed[at] += 0.3
+    return harmed
+
+
+IN_PIECES_S = (2.0, 2.5, SPOKEN_S, PAUSE_S, 5.5, LENGTH_S - 0.0505)
+
+
+@pytest.mark.parametrize(
+    ("harm", "at_s"),
+    [
+        (repeated, SPOKEN_S),  # elsewhere silence is repeated
+        *[(harm, at_s) for harm in (click, beat, step) for at_s in IN_PIECES_S],
+    ],
+)
+def test_a_click_is_found_wherever_it_is(
+    source: Path, speech: Samples, tmp_path: Path, harm: Harm, at_s: float
+) -> None:
+    heard = after_aac(harm(speech, round(at_s * RATE_HZ)), source, tmp_path)
+
+    for cut_s in (1.0, SPOKEN_S):
+        _joints, courses = examine(heard, pieces(speech, cut_s))
+        found = [course for course in courses if not course.clean]
+
+        assert found, courses
+        places_s = [at for course in found for at in (course.foreign_at_s, course.sharp_at_s)]
+        assert min(abs(place_s - at_s) for place_s in places_s) < 0.03
+
+
+def test_a_click_in_the_loudest_word_is_found_by_its_sharpness(
+    source: Path, speech: Samples, tmp_path: Path
+) -> None:
+    loudest = int(np.argmax(np.abs(speech)))
+    harmed = speech.copy()
+    harmed[loudest] -= 0.3 * np.sign(harmed[loudest])
+
+    _joints, (course,) = examine(after_aac(harmed, source, tmp_path), [Piece(0.0, speech)])
+
+    assert course.sharp_db > SHARP_AT_MOST_DB + 3
+    assert not course.clean
+    assert "sharp" in str(course)
+
+
+def test_a_piece_that_is_not_there_has_no_clean_course(speech: Samples) -> None:
+    heard = AudioTrack(silence(LENGTH_S), 0.0, RATE_HZ)
+
+    assert examine(heard, [Piece(0.0, speech)])[1] == (Course(np.inf, 0.0, np.inf, 0.0),)
+
+
 def test_one_piece_has_no_joint(speech: Samples) -> None:
     heard = AudioTrack(speech, 0.0, RATE_HZ)
 
-    assert examine_joints(heard, [Piece(0.0, speech)]) == examine_joints(heard, []) == ()
+    assert examine(heard, [Piece(0.0, speech)])[0] == ()
+    assert examine(heard, []) == ((), ())

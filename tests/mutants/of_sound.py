@@ -149,6 +149,20 @@ OF_SOUND: Final = (
         red=(PLAYED,),
     ),
     Mutant(
+        name="click-in-the-middle",
+        story="a click of one sample sounds in the middle of a word of every segment",
+        edits=(
+            Edit(
+                EGRESS,
+                _CHOSEN,
+                _CHOSEN + "        middle = len(pcm) * 5 // 12 // 4 * 4\n"
+                '        pcm = pcm[:middle] + b"\\x66\\x26" * 2 + pcm[middle + 4 :]\n',
+            ),
+        ),
+        behave=(US8, "-n", PLAYED),
+        red=(PLAYED,),
+    ),
+    Mutant(
         name="one-segment-early",
         story="the output ends one segment early, and media-service reports all of them",
         edits=(
