@@ -10,7 +10,7 @@ from typing import Any
 from environment.expectations import expect
 from environment.proofs.bystander import SYNC_WITHIN_MS, collect_run, prove_undisturbed
 from environment.proofs.container_proofs import prove_same_process
-from environment.proofs.partial_proofs import prove_begins_dubbed, prove_ended_in_order
+from environment.proofs.partial_proofs import prove_dubbed_to_the_end, prove_ended_in_order
 from environment.runs import bad_data
 from environment.runs.stream_reports import wait_for_state
 from environment.runs.wire_client import WireClient
@@ -116,14 +116,15 @@ def publisher_killed_after(context: Context, said: str, seconds: int) -> None:
 def finished_with_what_was_there(context: Context, seconds: int, slack: int) -> None:
     """Find it finished without an error, its recorded output as long as what was sent.
 
-    Every segment that was whole by then must be in it, dubbed and in sync.
+    Every segment must be in it, dubbed and in sync, under the source's pictures: those that were
+    whole by then, and the one that the loss cut short.
     """
     notes, session = context.run.notes, context.session
     report = _wait_for_state(context, notes["path"], "finished")
     run = collect_run(session, notes["killed"], report, context.run.artifacts / "killed")
     prove_ended_in_order(run, seconds, slack)
     whole = int((seconds - slack) // session.settings.segment_duration_s)
-    prove_begins_dubbed(run, whole, SYNC_WITHIN_MS)
+    prove_dubbed_to_the_end(run, whole + 1, SYNC_WITHIN_MS)
 
 
 @when("a client sends what sts-service must refuse:")

@@ -143,9 +143,10 @@ def fragment_places(run: PipelineRun) -> list[FragmentPlace]:
     """Find the sound of each fragment in the recorded source, whatever anyone says of its place."""
     source, zero_s = read_audio(run.source, _RATE_HZ), source_zero(run.source)
     places = []
+    length_s = max(map(sound_s, run.fragments), default=0.0)
     for fragment in run.fragments:
         wanted = resample(fragment.source_audio, fragment.rate_hz)
-        expected_s = zero_s + fragment.sequence_number * sound_s(fragment) - source.start_s
+        expected_s = zero_s + fragment.sequence_number * length_s - source.start_s
         match = find(wanted, source.samples, _RATE_HZ, expected_s=expected_s)
         start_s = source.start_s - zero_s + match.offset_s if match and match.found else None
         ends_s = source.end_s - zero_s - sound_s(fragment)

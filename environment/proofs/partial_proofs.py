@@ -5,16 +5,34 @@ Each raises ``ExpectationFailed`` with what was expected, seen, and where to loo
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
-from environment.measuring.media import timeline
+from environment.measuring.media import (
+    keyframe_interval_s,
+    read_video_packets,
+    timeline,
+)
+from environment.measuring.picture_map import map_pictures
+from environment.measuring.sync import source_zero
 from environment.proofs import examination
-from environment.proofs.output_proofs import measurable
+from environment.proofs.output_proofs import (
+    MOST_JITTER_MS,
+    measurable,
+    prove_dubbed,
+    prove_in_sync,
+    prove_nothing_missing,
+)
+from environment.proofs.wire_proofs import PLACE_WITHIN_S
 
 if TYPE_CHECKING:
     from environment.runs.run import PipelineRun
+
+UNSENT_S: Final = 0.1
+"""What a publisher that is killed has sent of a track at its very end may reach nobody: a few
+frames that lay in somebody's buffer."""
+_ROUNDING_S: Final = 0.002
 
 
 def prove_ended_in_order(run: PipelineRun, seconds: float, slack_s: float) -> None:
@@ -32,28 +50,73 @@ def prove_ended_in_order(run: PipelineRun, seconds: float, slack_s: float) -> No
     )
 
 
-def prove_begins_dubbed(run: PipelineRun, count: int, limit_ms: float) -> None:
-    """The first ``count`` segments, all that were whole, were answered and are in the output.
+def prove_dubbed_to_the_end(run: PipelineRun, least: int, limit_ms: float) -> None:
+    """All that the source brought is in the output, the segment that was cut short included.
 
-    Each is dubbed with the dub of the wire and nothing else, in its turn, within ``limit_ms`` of
-    its picture (SC-005). What is heard is told from the recordings alone.
+    There are ``least`` segments or more. Each is dubbed with the dub of the wire and nothing else,
+    in its turn, within ``limit_ms`` of its picture (SC-005), under the source's own pictures. What
+    is heard and seen is told from the recordings alone.
     """
-    heard = examination.output_segments(run)[:count]
-    with measurable(run):
-        skews = examination.skew(run).segments[:count]
-    places_s = [segment.at_s for segment in heard if segment.at_s is not None]
+    prove_all_of_it_answered(run, least)
+    prove_source_shown(run)
+    prove_nothing_missing(run)
+    prove_in_sync(run, limit_ms)
+    prove_dubbed(run)
+
+
+def prove_all_of_it_answered(run: PipelineRun, least: int) -> None:
+    """The fragments are the recorded source's sound from its beginning to its end, without a hole.
+
+    Each was answered with a dub, in its turn.
+    """
+    places = examination.fragment_places(run)
+    ends_s = list(accumulate((place.duration_s for place in places), initial=0.0))
+    (sound,) = (track for track in timeline(run.source) if track.kind == "audio")
+    wanted_s = sound.end_s - source_zero(run.source)
     expect(
-        run.result_order[:count] == tuple(range(count))
-        and len(heard) == len(skews) == count
-        and all(segment.dubbed for segment in heard)
-        and all(before < after for before, after in pairwise(places_s))
+        len(places) >= least
+        and run.result_order == tuple(range(len(places)))
+        and all(fragment.dubbed_audio is not None for fragment in run.fragments)
         and all(
-            skew.status == "found" and all(abs(ms) < limit_ms for ms in skew.measured_ms)
-            for skew in skews
-        ),
-        expected=f"{count} whole segments, answered in order and dubbed, each within {limit_ms:g} "
-        "ms of its picture",
-        seen=[*map(str, heard), *map(str, skews), f"results: {run.result_order}"],
+            place.start_s is not None and abs(place.start_s - at_s) <= PLACE_WITHIN_S
+            for place, at_s in zip(places, ends_s, strict=False)
+        )
+        and abs(wanted_s - ends_s[-1]) <= UNSENT_S,
+        expected=f"{least} fragments or more, each found in the source at the end of the one "
+        f"before it, {wanted_s:.2f} s in all, answered in order with a dub",
+        seen=f"{places}; {ends_s[-1]:.2f} s in all; results: {run.result_order}",
         evidence=run.folder,
-        hint="the recordings lie there; media-service's log: segment_released.",
+        hint="the recordings lie there; media-service's log: segment_cut, fragment_sent.",
+    )
+
+
+def prove_source_shown(run: PipelineRun) -> None:
+    """The output's pictures are those of the recorded source, up to its end, each at its time.
+
+    Only a head may be missing that a late join cannot have, no longer than the clip's keyframe
+    interval, and the few pictures at the end that reached nobody else.
+    """
+    source = read_video_packets(run.source)
+    with measurable(run):
+        pictures = map_pictures(source, read_video_packets(run.output))
+    missed_s = float(pictures.source_s[0]) - min(packet.pts_s for packet in source)
+    last_s = float(pictures.source_s[-1])
+    unseen_s = max(packet.pts_s for packet in source) - last_s
+    tail = sum(packet.pts_s > last_s for packet in source)
+    expect(
+        pictures.untouched
+        and pictures.missing == pictures.missing_head + tail
+        and missed_s <= keyframe_interval_s(read_video_packets(run.clip)) + _ROUNDING_S
+        and unseen_s <= UNSENT_S
+        and pictures.repeated_late == 0
+        and pictures.jitter_ms <= MOST_JITTER_MS,
+        expected="the source's own pictures, from its first or second keyframe to its end, each "
+        f"within {MOST_JITTER_MS:g} ms of its time",
+        seen=f"{pictures.matched} pictures, {pictures.foreign} foreign, "
+        f"{pictures.out_of_order} out of order, {pictures.missing} missing "
+        f"({pictures.missing_head} of them the first {missed_s:.2f} s, {tail} the last "
+        f"{unseen_s:.2f} s), {pictures.repeated_late} repeated, "
+        f"{pictures.jitter_ms:.1f} ms from their time",
+        evidence=run.output,
+        hint="`ffprobe -show_packets` of both recordings; media-service must only copy.",
     )

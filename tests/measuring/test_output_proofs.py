@@ -20,7 +20,6 @@ from environment.proofs.output_proofs import (
     prove_nothing_missing,
     prove_picture_untouched,
 )
-from environment.proofs.partial_proofs import prove_begins_dubbed, prove_ended_in_order
 from environment.runs.run import PipelineRun
 from tests.measuring.making import (
     RATE_HZ,
@@ -239,33 +238,3 @@ def test_a_hole_is_refused(made: Output, record: Record) -> None:
 
     with pytest.raises(ExpectationFailed, match="without gaps"):
         prove_nothing_missing(run)
-
-
-def broken_off(error: str | None = None) -> dict[str, Any]:
-    return {"result_order": (0, 1), "report": {"error": error}}
-
-
-def test_a_stream_that_was_broken_off_has_what_there_was(
-    record: Record, spoken: list[Samples]
-) -> None:
-    run = record(Output(dubbed(spoken)), **broken_off())
-
-    prove_ended_in_order(run, LENGTH_S + 1, 1.1)  # a second of silence lies on either side
-    prove_begins_dubbed(run, 2, 40)
-    with pytest.raises(ExpectationFailed, match="2 whole segments"):
-        prove_begins_dubbed(record(Output(dubbed(spoken)), result_order=(0,)), 2, 40)
-    ill = record(Output(dubbed(spoken)), **broken_off("no such thing"))
-    for failed, seconds in ((run, 2 * LENGTH_S), (ill, LENGTH_S + 1)):
-        with pytest.raises(ExpectationFailed, match="no error"):
-            prove_ended_in_order(failed, seconds, 1.1)
-
-
-def test_a_broken_off_stream_with_its_own_sound_or_late_is_noticed(
-    record: Record, spoken: list[Samples], said: AudioTrack
-) -> None:
-    own = Sound(said.cut(0, LENGTH_S))
-    late = place(((at * SEGMENT_S + 0.2, dub) for at, dub in enumerate(spoken)), LENGTH_S)
-    half = place([(0, spoken[0])], LENGTH_S)
-    for sound in (own, late, half):
-        with pytest.raises(ExpectationFailed, match="2 whole segments"):
-            prove_begins_dubbed(record(Output(sound), **broken_off()), 2, 40)

@@ -7,11 +7,14 @@ from typing import Final
 
 from tests.mutants.mutant import Edit, Mutant
 from tests.mutants.places import (
+    BAD_INPUT,
+    DIES,
     DUBBING,
     EGRESS,
     OUTPUT,
     PLAYED,
     PLAYS,
+    SEGMENTER,
     SEGMENTS,
     SPANISH,
     SYNC,
@@ -176,6 +179,19 @@ OF_SOUND: Final = (
         ),
         behave=(US2,),
         red=(SYNC, WHOLE, PLAYS),
+    ),
+    Mutant(
+        name="cut-short-undubbed",
+        story="the segment that the loss of its source cuts short goes out with its own sound",
+        edits=(
+            Edit(
+                SEGMENTER,
+                "            yield self._cut(tail=is_tail(self._collected))\n",
+                "            yield self._cut(tail=True)\n",
+            ),
+        ),
+        behave=(BAD_INPUT, "-n", DIES),
+        red=(DIES,),
     ),
     Mutant(
         name="fragment-dropped",
