@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 from environment.bring_up import DUAL_TAG
+from environment.faults.listening import listening_in_place_of
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.backoff_proofs import (
     prove_backed_off,
+    prove_knocked_only_then,
     prove_not_again_so_soon,
     wait_first_probe,
 )
@@ -38,6 +40,7 @@ IN_A_HURRY = {
 }
 # An attempt at a peer that is not there may take that long by itself.
 ATTEMPT_S = 7.0
+LISTENER = "somebody in the place of sts-service"
 TIMED_OUT_WITHIN_S = 3.0
 # Its five waits, the pause behind them, and an attempt at the end of each.
 ASKS_AGAIN_WITHIN_S = 180.0
@@ -55,6 +58,25 @@ def backs_off(context: Context) -> None:
     wait_first_probe(stack, since=since, timeout_s=ASKS_AGAIN_WITHIN_S)
     prove_backed_off(stack, waits_s, since=since, slack_s=ATTEMPT_S)
     prove_not_again_so_soon(stack, len(waits_s), notes["metrics"], since=since, pause_s=waits_s[-1])
+
+
+@given("whoever asks for STS-service while it is away is turned away, and noted")
+def listened_in_its_place(context: Context) -> None:
+    """Let another container bear its name, too: it matters once STS-service is gone."""
+    stack = context.session.production_stack()
+    listening = listening_in_place_of(stack, stack.sts_service)
+    context.run.notes["listening"] = context.run.faults.inflict(LISTENER, listening)
+
+
+@then("nobody asked for it but at those times")
+def asked_only_then(context: Context) -> None:
+    """Hold the connections that were noted against the waits; then nobody listens any more."""
+    notes, waits_s = context.run.notes, (2.0, 4.0, 8.0, 16.0, 32.0)
+    came_at = notes["listening"].came_at(since=notes["at"])
+    prove_knocked_only_then(
+        came_at, waits_s, since=notes["at"], slack_s=ATTEMPT_S, pause_s=waits_s[-1]
+    )
+    context.run.faults.undo(LISTENER)
 
 
 @when("the next {count:d} segments have gone out with their original audio")

@@ -1,10 +1,13 @@
 """Proofs about how media-service tries to come back to STS: when, how often, and when no more.
 
+By its log and its counters, and by who listens in the place of STS meanwhile.
+
 Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -98,6 +101,38 @@ def prove_not_again_so_soon(
         "less often",
         seen=f"given up {len(given_up)} times, asked again after {took_s} s; counted: {counted}",
         hint="media-service's log: sts_given_up, sts_probing; SLOW_PROBE_FACTOR.",
+    )
+
+
+def prove_knocked_only_then(
+    came_at: Sequence[float],
+    waits_s: tuple[float, ...],
+    *,
+    since: float,
+    slack_s: float,
+    pause_s: float,
+) -> None:
+    """Who listened in the place of STS was asked after these waits, and not once more.
+
+    ``came_at`` is when each connection was made, in Unix seconds. After the last of the waits
+    nobody comes for ``pause_s``; each wait may be longer by ``slack_s``, the first by the time that
+    STS took to go.
+    """
+    took_s = tuple(round(after - before, 2) for before, after in pairwise((since, *came_at)))
+    fast = [
+        f"{took:g} s instead of {wait_s:g}"
+        for took, wait_s in zip(took_s, (*waits_s, *[pause_s] * len(took_s)), strict=False)
+        if took < wait_s - _EARLY_S
+    ]
+    expect(
+        len(took_s) > len(waits_s)
+        and not fast
+        and all(
+            took <= wait_s + slack_s for took, wait_s in zip(took_s[1:], waits_s[1:], strict=False)
+        ),
+        expected=f"connections after {waits_s} s, and then one every {pause_s:g} s, or less often",
+        seen=f"after {took_s} s; too soon: {'; '.join(fast) or 'none'}",
+        hint="Socket.IO has a reconnection of its own, which has to stay off.",
     )
 
 

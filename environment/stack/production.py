@@ -230,18 +230,25 @@ class ProductionStack:
 
     @contextmanager
     def helper(
-        self, name: str, command: tuple[str, ...], *, port: int, files: Mapping[str, bytes]
+        self,
+        name: str,
+        command: tuple[str, ...],
+        *,
+        port: int,
+        files: Mapping[str, bytes],
+        aliases: tuple[str, ...] = (),
     ) -> Iterator[ServiceContainer]:
         """A container of the base image on the same network that runs `command`; created only.
 
-        It bears `name` on the network, serves HTTP, `/health` among it, at `port`, which is
-        published on a free one, and finds `files` at their paths. It goes with the context.
+        It bears `name` and `aliases` on the network, serves HTTP, `/health` among it, at `port`,
+        which is published on a free one, and finds `files` at their paths. It goes with the
+        context.
         """
         (outside,) = free_ports(1)
         spec = ContainerSpec(
             name=self.settings.named(name),
             image=self._images.base,
-            aliases=(name,),
+            aliases=(name, *aliases),
             environment={},
             ports={port: outside},
             http_port=port,

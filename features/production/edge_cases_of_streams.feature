@@ -14,9 +14,11 @@ Feature: Edge cases of specification 021: streams without STS, without time, wit
     Given fragments take 0,20,20,20,20,20,20,20 seconds longer, in turns
     And all containers running and pipeline processing
     And a fragment is with STS-service
+    And whoever asks for STS-service while it is away is turned away, and noted
     When STS-service container is stopped
     Then media-service detects disconnect
     And media-service retries after 2, 4, 8, 16 and 32 seconds, and not again so soon
+    And nobody asked for it but at those times
     And uses fallback audio
     And the fragment that was in flight went out with its original audio, and did not wait
     When another run of the suite sees the like, with shorter waits: @sts-away

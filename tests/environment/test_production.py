@@ -625,6 +625,9 @@ def test_a_helper_runs_its_own_command_and_goes_with_its_context(engine: Any) ->
         assert Owner.from_labels(made.labels) == OWNER
     assert "link-x" not in engine.names
     assert len(engine.names) == 3
+    command = ("python3", "/link.py")
+    with stack.helper("link", command, port=8000, files=files, aliases=("sts-service",)):
+        assert set(stack.network.aliases("link-x")) >= {"link", "sts-service"}
 
 
 def test_a_container_can_be_made_anew_from_another_description(engine: Any) -> None:

@@ -13,6 +13,7 @@ from environment.errors import WaitTimeout
 from environment.expectations import ExpectationFailed
 from environment.proofs.backoff_proofs import (
     prove_backed_off,
+    prove_knocked_only_then,
     prove_not_again_so_soon,
     wait_first_probe,
 )
@@ -105,3 +106,30 @@ def test_the_first_pause_has_to_be_over() -> None:
     wait_first_probe(given_up(14.3, 22.4), since=BEGAN, timeout_s=0)
     with pytest.raises(WaitTimeout, match="1 pauses begun"):
         wait_first_probe(given_up(14.3), since=BEGAN, timeout_s=0)
+
+
+def knocked(*after_s: float) -> None:
+    came_at = [BEGAN + at_s for at_s in after_s]
+    prove_knocked_only_then(came_at, (2.0, 4.0, 8.0), since=BEGAN, slack_s=1, pause_s=8)
+
+
+def test_whoever_comes_after_the_waits_alone_is_accepted() -> None:
+    knocked(3.5, 7.5, 15.6, 31.6)
+    knocked(2, 6.2, 14.2, 30.2, 46.2)
+
+
+@pytest.mark.parametrize(
+    "after_s",
+    [
+        (),
+        (2, 6, 14),  # never again
+        (2, 6, 30),  # one too few
+        (1, 2, 6, 14, 30),  # one too many, before
+        (2, 3, 4, 5, 6, 14, 30),  # every second, beside
+        (2, 6, 14, 15, 30),  # one too many, after
+        (2, 6, 18, 34),  # later than claimed
+    ],
+)
+def test_whoever_comes_at_other_times_is_noticed(after_s: tuple[float, ...]) -> None:
+    with pytest.raises(ExpectationFailed, match="connections after"):
+        knocked(*after_s)
