@@ -73,9 +73,7 @@ def asked_only_then(context: Context) -> None:
     """Hold the connections that were noted against the waits; then nobody listens any more."""
     notes, waits_s = context.run.notes, (2.0, 4.0, 8.0, 16.0, 32.0)
     came_at = notes["listening"].came_at(since=notes["at"])
-    prove_knocked_only_then(
-        came_at, waits_s, since=notes["at"], slack_s=ATTEMPT_S, pause_s=waits_s[-1]
-    )
+    prove_knocked_only_then(came_at, waits_s, slack_s=ATTEMPT_S, pause_s=waits_s[-1])
     context.run.faults.undo(LISTENER)
 
 
