@@ -14,7 +14,6 @@ from environment.proofs.service_log import logged
 from environment.proofs.survival_proofs import (
     prove_clock_unbroken,
     prove_numbers_whole,
-    prove_pictures_out,
     prove_told_as_heard,
 )
 from environment.runs.run import longest_standstill
@@ -55,7 +54,6 @@ def prove_complete(aftermath: Aftermath) -> None:
     )
     prove_numbers_whole(aftermath)
     prove_told_as_heard(aftermath)
-    prove_pictures_out(aftermath)
     prove_clock_unbroken(aftermath)
 
 

@@ -257,7 +257,7 @@ def _gaps(aftermath: Aftermath, output: Path) -> list[Gap]:
 
 
 def prove_clock_unbroken(aftermath: Aftermath) -> None:
-    """The output is one piece: its timestamps only grow, and no track has a hole."""
+    """The output is one piece, with every picture: its timestamps only grow, no track has a hole."""
     expect(
         len(aftermath.outputs) == 1,
         expected="one publication of the output, from beginning to end",
@@ -265,6 +265,7 @@ def prove_clock_unbroken(aftermath: Aftermath) -> None:
         evidence=aftermath.folder,
         hint="media-service's log: output_connected, and why it was connected anew.",
     )
+    prove_pictures_out(aftermath)
     tracks = timeline(aftermath.outputs[0])
     holes = [
         (track.kind, gap)

@@ -99,7 +99,7 @@ OF_SPEECH: Final = (
     ),
     Mutant(
         name="silence-returned",
-        story="sts-service returns silence as the dub",
+        story="sts-service returns next to silence as the dub",
         edits=(
             Edit(
                 STS_PIPELINE, _DUB, _DUB.replace("=to_pcm(", "=_quiet(to_pcm(").replace("),", ")),")
@@ -107,7 +107,7 @@ OF_SPEECH: Final = (
             Edit(
                 STS_PIPELINE,
                 "def _speak(",
-                "def _quiet(pcm):\n    return bytes(len(pcm))\n\n\ndef _speak(",
+                "def _quiet(pcm):\n    return b'\\1\\0' * (len(pcm) // 2)\n\n\ndef _speak(",
             ),
         ),
         behave=(US2, US4, WITH_NUMBERS),
