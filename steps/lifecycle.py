@@ -16,11 +16,11 @@ from environment.proofs.container_proofs import (
     prove_healthy,
     prove_started_anew,
 )
+from environment.proofs.continuity_proofs import prove_clock_unbroken
 from environment.proofs.in_flight_proofs import prove_in_flight_fell_back
 from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.network_proofs import prove_linked
 from environment.proofs.survival_proofs import (
-    prove_clock_unbroken,
     prove_disconnect_noticed,
     prove_fates,
     prove_none_waited,

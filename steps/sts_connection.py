@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from environment.faults.link_program import Shape
 from environment.proofs.aftermath import Aftermath, end_stream
+from environment.proofs.continuity_proofs import prove_clock_unbroken
 from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.sts_connection_proofs import (
     prove_circuit_closed_again,
@@ -14,7 +15,6 @@ from environment.proofs.sts_connection_proofs import (
     prove_session_goes_on,
 )
 from environment.proofs.survival_proofs import (
-    prove_clock_unbroken,
     prove_disconnect_noticed,
     prove_resumed_with_next,
     prove_told_as_heard,

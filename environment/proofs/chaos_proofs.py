@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from environment.expectations import expect
 from environment.proofs import examination
 from environment.proofs.container_proofs import prove_ended_in_order, prove_healthy
+from environment.proofs.continuity_proofs import prove_pictures_out
 from environment.proofs.restart_proofs import BEYOND_RESTART_S
-from environment.proofs.survival_proofs import SYNC_WITHIN_MS, prove_pictures_out
+from environment.proofs.survival_proofs import SYNC_WITHIN_MS
 
 if TYPE_CHECKING:
     from environment.proofs.aftermath import Aftermath

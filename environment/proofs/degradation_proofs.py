@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
 from environment.measuring.media import timeline
+from environment.proofs.continuity_proofs import prove_clock_unbroken
 from environment.proofs.service_log import logged
 from environment.proofs.survival_proofs import (
-    prove_clock_unbroken,
     prove_numbers_whole,
     prove_told_as_heard,
 )

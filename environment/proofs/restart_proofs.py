@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
+from environment.proofs.continuity_proofs import prove_pictures_out
 from environment.proofs.survival_proofs import (
     SYNC_WITHIN_MS,
     prove_numbers_whole,
-    prove_pictures_out,
     prove_told_as_heard,
 )
 

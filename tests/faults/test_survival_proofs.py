@@ -18,14 +18,11 @@ from environment.proofs.survival_proofs import (
     prove_fates,
     prove_none_waited,
     prove_numbers_whole,
-    prove_pictures_out,
     prove_reconnections_logged,
     prove_reconnects_counted,
     prove_resumed_with_next,
     prove_told_as_heard,
 )
-from environment.session import CLIPS, MAIN_CLIP
-from tests.measuring.making import Output, Sound, silence
 
 BEGAN = 1_800_000_000.0
 NONE_YET = {("media_service_sts_reconnect_attempts_total", frozenset({("kind", "backoff")})): 0.0}
@@ -235,27 +232,3 @@ def test_resumption_is_with_the_very_next_segment() -> None:
     never_away = dict.fromkeys(range(4), "dubbed")
     with pytest.raises(ExpectationFailed, match="while STS was away"):
         prove_resumed_with_next(aftermath(never_away), gone_at=8, back_at=20)
-
-
-def pictures(lost: tuple[float, ...], outputs: tuple[Path, ...], *starts_s: float) -> Any:
-    segments = [{"number": n, "start_s": at, "duration_s": 2.0} for n, at in enumerate(starts_s)]
-    return SimpleNamespace(
-        lost_pictures=lost, outputs=outputs, segments=segments, folder=Path("kept")
-    )
-
-
-def test_a_lost_picture_is_noticed() -> None:
-    prove_pictures_out(pictures((), ()))
-    with pytest.raises(ExpectationFailed, match="2 pictures of the source missing"):
-        prove_pictures_out(pictures((4.0, 4.1), ()))
-
-
-def test_a_gap_in_the_sound_is_noticed_unless_nobody_could_read_there(tmp_path: Path) -> None:
-    clip = CLIPS / MAIN_CLIP
-    output = Output(Sound(silence(6)), offset_s=0.1, audio_jumps={2.0: 1.5}).write(
-        clip, tmp_path / "out.flv"
-    )
-    prove_pictures_out(pictures((), (output,), 0.0, 3.5))
-    for read in ((0.0, 2.0), (0.0, 5.5)):
-        with pytest.raises(ExpectationFailed, match="without a gap"):
-            prove_pictures_out(pictures((), (output,), *read))
