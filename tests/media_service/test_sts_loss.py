@@ -34,6 +34,12 @@ async def hold(fake: FakeSts, connection: str, data: dict[str, Any]) -> None:
     await fake.acknowledge(connection, data)
 
 
+async def lose_and_regain(link: Link, client: StsClient) -> None:
+    before = link.connections
+    link.cut()
+    await until(lambda: link.connections > before and client.connected)
+
+
 async def test_it_comes_back_after_doubling_waits_each_logged_and_counted_then_probes(
     connect: Connect, link: Link, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,9 +151,7 @@ async def test_an_sts_that_is_back_and_still_loads_is_not_waited_for(
     sts.remembers, sts.answer = False, hold
     held = asyncio.create_task(stream.dub(fragment(1), within_s=30))
     await sts.wait_for("fragment:data", 2)
-    before = link.connections
-    link.cut()
-    await until(lambda: link.connections > before and client.connected)
+    await lose_and_regain(link, client)
     began_at = time.monotonic()
     with pytest.raises(StsUnavailableError):
         await held
@@ -173,9 +177,7 @@ async def test_an_sts_that_stays_silent_is_asked_again_while_nothing_waits_for_i
     stream = await client.open_stream("s")
     await stream.dub(fragment(0), within_s=20)
     sts.loaded.clear()
-    before = link.connections
-    link.cut()
-    await until(lambda: link.connections > before and client.connected)
+    await lose_and_regain(link, client)
     for number in range(1, 4):
         await asyncio.sleep(0.25)
         with pytest.raises(StsUnavailableError):
@@ -205,9 +207,7 @@ async def test_twenty_losses_leave_nothing_behind(
     stream = await client.open_stream("s")
 
     async def lose(number: int) -> None:
-        before = link.connections
-        link.cut()
-        await until(lambda: link.connections > before and client.connected)
+        await lose_and_regain(link, client)
         await stream.dub(fragment(number, seconds=0.1), within_s=20)
 
     def held() -> tuple[int, int]:
