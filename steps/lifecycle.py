@@ -12,7 +12,7 @@ from collections.abc import Callable
 from environment.faults.outages import stopped
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.container_proofs import (
-    prove_ended_in_order,
+    prove_exit_code_zero,
     prove_healthy,
     prove_started_anew,
 )
@@ -75,7 +75,7 @@ def sts_is_stopped(context: Context) -> None:
     )
     # Its end is what has to be seen; how long it takes for that is its own affair.
     run.notes["broken"] = time.monotonic()
-    prove_ended_in_order(stack.sts_service.name, run.notes["exit code"])
+    prove_exit_code_zero(stack.sts_service.name, run.notes["exit code"])
 
 
 @then("media-service detects disconnect")

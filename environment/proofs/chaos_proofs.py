@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
 from environment.proofs import examination
-from environment.proofs.container_proofs import prove_ended_in_order, prove_healthy
+from environment.proofs.container_proofs import prove_exit_code_zero, prove_healthy
 from environment.proofs.continuity_proofs import prove_pictures_out
 from environment.proofs.restart_proofs import BEYOND_RESTART_S
 from environment.proofs.survival_proofs import SYNC_WITHIN_MS
@@ -127,7 +127,7 @@ def prove_stops_in_order(blows: Sequence[Blow]) -> None:
     """Each service of ours that was told to stop ended by itself, with exit code 0 (FR-023)."""
     for blow in blows:
         if blow.exit_code is not None and blow.strike.kind.victim in {"sts", "media"}:
-            prove_ended_in_order(blow.strike.kind.name, blow.exit_code)
+            prove_exit_code_zero(blow.strike.kind.name, blow.exit_code)
 
 
 def prove_all_well(stack: Topology, path: str) -> None:

@@ -72,7 +72,7 @@ def prove_same_process(before: State, states: list[State]) -> None:
     )
 
 
-def prove_ended_in_order(name: str, exit_code: int) -> None:
+def prove_exit_code_zero(name: str, exit_code: int) -> None:
     """A container that was told to stop ended by itself, with exit code 0 (FR-023)."""
     expect(
         exit_code == 0,

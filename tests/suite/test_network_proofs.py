@@ -175,7 +175,7 @@ SOUND: dict[str, Callable[[], object]] = {
     ),
     "independent": lambda: container_proofs.prove_independent(stack(labels={"e2e.run": "x"})),
     "same process": lambda: container_proofs.prove_same_process(STATE, [STATE, STATE]),
-    "ended in order": lambda: container_proofs.prove_ended_in_order("sts-service", 0),
+    "ended in order": lambda: container_proofs.prove_exit_code_zero("sts-service", 0),
     "anew": lambda: container_proofs.prove_started_anew(STATE, ANEW, 0),
 }
 COMPOSED = {"com.docker.compose.project": "x"}
@@ -220,8 +220,8 @@ FAULTY: dict[str, Callable[[], object]] = {
     "restarted": lambda: container_proofs.prove_same_process(STATE, [STATE, ANEW]),
     "exited": lambda: container_proofs.prove_same_process(STATE, [STATE | {"Status": "exited"}]),
     "never looked": lambda: container_proofs.prove_same_process(STATE, []),
-    "ended with an error": lambda: container_proofs.prove_ended_in_order("sts-service", 1),
-    "ended too late": lambda: container_proofs.prove_ended_in_order("sts-service", 137),
+    "ended with an error": lambda: container_proofs.prove_exit_code_zero("sts-service", 1),
+    "ended too late": lambda: container_proofs.prove_exit_code_zero("sts-service", 137),
     "killed": lambda: container_proofs.prove_started_anew(STATE, ANEW, 137),
     "never stopped": lambda: container_proofs.prove_started_anew(STATE, STATE, 0),
 }
