@@ -24,6 +24,8 @@ from environment.measuring.sound import MediaUnreadable
 from environment.proofs import examination
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from environment.measuring.sync import SyncReport
     from environment.runs.recorder import Recorded
     from environment.runs.run import PipelineRun
@@ -63,24 +65,34 @@ def prove_picture_untouched(run: PipelineRun) -> PictureMap:
     Only a head may be missing that a late join cannot have: no longer than the clip's keyframe
     interval. Only in its place may a picture be held.
     """
-    clip = read_video_packets(run.clip)
+    return prove_pictures_of(run, run.clip)
+
+
+def prove_pictures_of(run: PipelineRun, source: Path, *, unseen_s: float = 0.0) -> PictureMap:
+    """The same for any source of the clip's pictures, of which the end may be missing so long."""
+    wanted = read_video_packets(source)
     with measurable(run):
-        pictures = map_pictures(clip, read_video_packets(run.output))
-    missed_s = float(pictures.source_s[0]) - min(packet.pts_s for packet in clip)
+        pictures = map_pictures(wanted, read_video_packets(run.output))
+    last_s = float(pictures.source_s[-1])
+    missed_s = float(pictures.source_s[0]) - min(packet.pts_s for packet in wanted)
+    tail_s = max(packet.pts_s for packet in wanted) - last_s
+    tail = sum(packet.pts_s > last_s for packet in wanted)
     expect(
         pictures.untouched
-        and pictures.missing == pictures.missing_head
-        and missed_s <= keyframe_interval_s(clip) + _ROUNDING_S
+        and pictures.missing == pictures.missing_head + tail
+        and missed_s <= keyframe_interval_s(read_video_packets(run.clip)) + _ROUNDING_S
+        and tail_s <= unseen_s
         and pictures.repeated_late == 0
         and pictures.jitter_ms <= MOST_JITTER_MS,
-        expected="the clip's own pictures, from its first or second keyframe to its end, "
+        expected=f"the pictures of {source.name}, from its first or second keyframe to its end, "
         f"each within {MOST_JITTER_MS:g} ms of its time",
         seen=f"{pictures.matched} pictures, {pictures.foreign} foreign, "
         f"{pictures.out_of_order} out of order, {pictures.missing} missing "
-        f"({pictures.missing_head} of them the first {missed_s:.2f} s), "
-        f"{pictures.repeated_late} repeated, {pictures.jitter_ms:.1f} ms from their time",
+        f"({pictures.missing_head} of them the first {missed_s:.2f} s, {tail} the last "
+        f"{tail_s:.2f} s), {pictures.repeated_late} repeated, "
+        f"{pictures.jitter_ms:.1f} ms from their time",
         evidence=run.output,
-        hint="`ffprobe -show_packets` of clip and recording; media-service must only copy.",
+        hint="`ffprobe -show_packets` of both; media-service must only copy.",
     )
     return pictures
 

@@ -9,20 +9,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
-from environment.measuring.media import (
-    keyframe_interval_s,
-    read_video_packets,
-    timeline,
-)
-from environment.measuring.picture_map import map_pictures
+from environment.measuring.media import timeline
 from environment.measuring.sync import source_zero
 from environment.proofs import examination
 from environment.proofs.output_proofs import (
-    MOST_JITTER_MS,
-    measurable,
     prove_dubbed,
     prove_in_sync,
     prove_nothing_missing,
+    prove_pictures_of,
 )
 from environment.proofs.wire_proofs import PLACE_WITHIN_S
 
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
 UNSENT_S: Final = 0.1
 """What a publisher that is killed has sent of a track at its very end may reach nobody: a few
 frames that lay in somebody's buffer."""
-_ROUNDING_S: Final = 0.002
 
 
 def prove_ended_in_order(run: PipelineRun, seconds: float, slack_s: float) -> None:
@@ -58,7 +51,7 @@ def prove_dubbed_to_the_end(run: PipelineRun, least: int, limit_ms: float) -> No
     is heard and seen is told from the recordings alone.
     """
     prove_all_of_it_answered(run, least)
-    prove_source_shown(run)
+    prove_pictures_of(run, run.source, unseen_s=UNSENT_S)
     prove_nothing_missing(run)
     prove_in_sync(run, limit_ms)
     prove_dubbed(run)
@@ -87,36 +80,4 @@ def prove_all_of_it_answered(run: PipelineRun, least: int) -> None:
         seen=f"{places}; {ends_s[-1]:.2f} s in all; results: {run.result_order}",
         evidence=run.folder,
         hint="the recordings lie there; media-service's log: segment_cut, fragment_sent.",
-    )
-
-
-def prove_source_shown(run: PipelineRun) -> None:
-    """The output's pictures are those of the recorded source, up to its end, each at its time.
-
-    Only a head may be missing that a late join cannot have, no longer than the clip's keyframe
-    interval, and the few pictures at the end that reached nobody else.
-    """
-    source = read_video_packets(run.source)
-    with measurable(run):
-        pictures = map_pictures(source, read_video_packets(run.output))
-    missed_s = float(pictures.source_s[0]) - min(packet.pts_s for packet in source)
-    last_s = float(pictures.source_s[-1])
-    unseen_s = max(packet.pts_s for packet in source) - last_s
-    tail = sum(packet.pts_s > last_s for packet in source)
-    expect(
-        pictures.untouched
-        and pictures.missing == pictures.missing_head + tail
-        and missed_s <= keyframe_interval_s(read_video_packets(run.clip)) + _ROUNDING_S
-        and unseen_s <= UNSENT_S
-        and pictures.repeated_late == 0
-        and pictures.jitter_ms <= MOST_JITTER_MS,
-        expected="the source's own pictures, from its first or second keyframe to its end, each "
-        f"within {MOST_JITTER_MS:g} ms of its time",
-        seen=f"{pictures.matched} pictures, {pictures.foreign} foreign, "
-        f"{pictures.out_of_order} out of order, {pictures.missing} missing "
-        f"({pictures.missing_head} of them the first {missed_s:.2f} s, {tail} the last "
-        f"{unseen_s:.2f} s), {pictures.repeated_late} repeated, "
-        f"{pictures.jitter_ms:.1f} ms from their time",
-        evidence=run.output,
-        hint="`ffprobe -show_packets` of both recordings; media-service must only copy.",
     )
