@@ -163,7 +163,7 @@ def test_pictures_that_are_not_the_source_s_to_its_end_are_refused(
 ) -> None:
     run = record(Output(dubbed(spoken), placement=PICTURE_HARMS[harm]))
 
-    with pytest.raises(ExpectationFailed, match="the source's own pictures"):
+    with pytest.raises(ExpectationFailed, match=r"the pictures of source\.flv, from its first"):
         prove_dubbed_to_the_end(run, 2, LIMIT_MS)
 
 
