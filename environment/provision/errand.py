@@ -31,6 +31,8 @@ class Errand:
     given path; `brought_back` are folders whose plain files are copied out afterwards, of a
     command that failed only where `even_failed`. Without a `network`, by name, it has none; it
     weighs `cpu_weight` against the 1024 of every other container where the processor is short.
+    `shared_memory` is how much its processes can hand each other, e.g. "1g"; the engine's own
+    64 MB unless told.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Errand:
     on_host_network: bool = False
     network: str | None = None
     cpu_weight: int | None = None
+    shared_memory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def _created(client: docker.DockerClient, errand: Errand, owner: Owner) -> Conta
         working_dir=errand.working_dir,
         network_mode="host" if errand.on_host_network else errand.network or "none",
         cpu_shares=errand.cpu_weight,
+        shm_size=errand.shared_memory,
         # The engine's own init reaps what the command leaves; an image's would be the second.
         entrypoint=[""],
         init=True,

@@ -35,6 +35,9 @@ TRAINING_TIMEOUT_S: Final = 6 * 3600.0
 ENGINE_TESTS_TIMEOUT_S: Final = 1800.0
 PULL_TIMEOUT_S: Final = 2 * 3600.0
 
+_BATCHES_AHEAD: Final = "1g"
+"""Two trainings hand themselves a few batches ahead, each of some 6 MB, from process to process."""
+
 _HERE: Final = PurePosixPath("/work")
 _RESULTS: Final = PurePosixPath("artifacts/results/engines")
 _PULLING_NEEDS: Final = ("HF_ENDPOINT", "HF_TOKEN")
@@ -108,6 +111,7 @@ def train_models(
             brought_back={str(_HERE / MODELS): REPO_ROOT / MODELS},
             user="root",
             working_dir=str(_HERE),
+            shared_memory=_BATCHES_AHEAD,
         ),
         Owner.current("training"),
         tell,

@@ -168,6 +168,7 @@ def test_training_keeps_its_work_in_a_volume_and_its_results_in_the_repository(
     engine.inside = {"models/manifest.json": b"{}"}
     workbench.train_models(engine, "image", [], tell=len)
     assert engine.created[0]["command"][-1] == "all"
+    assert engine.created[0]["shm_size"] == "1g"
     (mount,) = engine.created[0]["mounts"]
     assert (mount["Source"], mount["Target"]) == ("dubspec-training", "/work/.training")
     assert (tmp_path / "fixtures/models/manifest.json").read_bytes() == b"{}"
