@@ -1,73 +1,136 @@
 """Who reads the log may be slow, or stand still: nobody waits for that."""
 
+import json
 import logging
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
 
 import pytest
 
+import sts_service
 from sts_service import logs
-from sts_service.logs import written_aside
+from sts_service.logs import configure_logging, written_aside
+
+LINES = 4000
+"""More than a pipe holds."""
+ROOT = Path(sts_service.__file__).parents[1]
+STUCK = f"""
+import logging
+from sts_service.logs import configure_logging, written_aside
+configure_logging("INFO")
+with written_aside():
+    for number in range({LINES}):
+        logging.info("line %d of many, and the pipe is full before", number)
+"""
 
 
-class Stuck(logging.Handler):
-    """Writes nothing until it is let go."""
+class Pipe:
+    """Standard output for a while; what it takes is read in the end, if not before."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.free = threading.Event()
-        self.written: list[str] = []
+        self._reader, self._writer = os.pipe()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        assert self.free.wait(10)
-        self.written.append(record.getMessage())
+    def __enter__(self) -> Self:
+        # pytest puts its own there between a fixture and its test.
+        self._stdout, sys.stdout = sys.stdout, os.fdopen(self._writer, "w")
+        configure_logging("INFO")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout, output = self._stdout, sys.stdout
+        output.close()
+        for thread in threading.enumerate():
+            if thread.name == "log":
+                thread.join(10)
+        os.close(self._reader)
+
+    def hang_up(self) -> None:
+        os.close(self._reader)
+        self._reader = os.open(os.devnull, os.O_RDONLY)
+
+    def lines(self, count: int) -> list[str]:
+        read = bytearray()
+        while read.count(b"\n") < count and (piece := os.read(self._reader, 1 << 16)):
+            read += piece
+        return [json.loads(line)["event"] for line in read.splitlines()]
 
 
-@pytest.fixture
-def stuck() -> Iterator[Stuck]:
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    handler = Stuck()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    yield handler
-    handler.free.set()
+    yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.captureWarnings(False)
 
 
-def test_a_reader_that_stands_still_holds_nobody_up(stuck: Stuck) -> None:
-    with written_aside():
-        for number in range(100):
+def test_a_reader_that_stands_still_holds_nobody_up() -> None:
+    with Pipe() as pipe, written_aside():
+        for number in range(LINES):
             logging.info("line %d", number)
-        assert stuck.written == []
-        stuck.free.set()
-    assert stuck.written == [f"line {number}" for number in range(100)]
+        assert pipe.lines(LINES) == [f"line {number}" for number in range(LINES)]
 
 
-def test_lines_that_find_no_room_are_counted(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MAX_LINES_WAITING", 3)
     said: list[int] = []
     monkeypatch.setattr(logs._log, "warning", lambda _, lines: said.append(lines), raising=False)
-    with written_aside():
-        for number in range(10):
+    with Pipe() as pipe, written_aside():
+        for number in range(LINES):
             logging.info("line %d", number)
-        stuck.free.set()
-        while not said:
+        pipe.lines(1)
+        deadline = time.monotonic() + 10
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.001)
             logging.info("once more")
-    assert len(stuck.written) + sum(said) >= 10
-    assert said[0] >= 6
+    assert said
+    assert said[0] > LINES // 4
 
 
-def test_the_end_does_not_wait_for_ever(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_FLUSH_S", 0.05)
-    with written_aside():
-        logging.info("never read")
-    assert stuck.written == []
-    assert stuck in logging.getLogger().handlers
+def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FLUSH_S", 0.05)
+    with Pipe() as pipe:
+        (before,) = logging.getLogger().handlers
+        began_at = time.monotonic()
+        with written_aside():
+            for number in range(LINES):
+                logging.info("line %d", number)
+        assert time.monotonic() - began_at < 5
+        assert logging.getLogger().handlers == [before]
+        pipe.lines(LINES)
 
 
-def test_an_error_within_is_not_swallowed(stuck: Stuck) -> None:
-    stuck.free.set()
-    with pytest.raises(ValueError, match="within"), written_aside():
+def test_a_process_ends_though_nobody_reads_what_it_says() -> None:
+    command = [sys.executable, "-c", STUCK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+def test_a_reader_that_is_gone_is_no_error() -> None:
+    with Pipe() as pipe, written_aside():
+        pipe.hang_up()
+        logging.info("nobody there")
+        logging.info("nor now")
+
+
+def test_a_line_that_cannot_be_rendered_costs_no_other(capfd: pytest.CaptureFixture[str]) -> None:
+    with Pipe() as pipe, written_aside():
+        logging.info("%d apples", "no")
+        logging.info("all is well")
+        assert pipe.lines(1) == ["all is well"]
+    assert "--- Logging error ---" in capfd.readouterr().err
+
+
+def test_an_error_within_is_not_swallowed() -> None:
+    with Pipe(), pytest.raises(ValueError, match="within"), written_aside():
         raise ValueError("within")

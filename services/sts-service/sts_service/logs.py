@@ -1,12 +1,13 @@
 """Logging: every line on stdout is one JSON object, the libraries' lines too."""
 
 import logging
+import os
 import queue
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from logging.handlers import QueueHandler, QueueListener
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -14,7 +15,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 _log = structlog.get_logger()
 
 MAX_LINES_WAITING = 10_000
-_FLUSH_S = 1.0
+FLUSH_S = 1.0
 
 
 def configure_logging(level: str) -> None:
@@ -66,37 +67,30 @@ def written_aside() -> Iterator[None]:
     is still waiting at the end is written, unless that takes longer than a second.
     """
     root = logging.getLogger()
-    writers = list(root.handlers)
-    waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(MAX_LINES_WAITING)
-    listener = QueueListener(waiting, *writers)
-    root.handlers[:] = [_Handover(waiting)]
-    listener.start()
-    writing = listener._thread
+    before = list(root.handlers)
+    aside = _LinesAside(sys.stdout.fileno(), before[0].formatter)
+    root.handlers[:] = [aside]
     try:
         yield
     finally:
-        root.handlers[:] = writers
-        with suppress(queue.Full):
-            waiting.put(None, timeout=_FLUSH_S)
-        # The listener's own ``stop`` waits for as long as it takes.
-        if writing is not None:
-            writing.join(_FLUSH_S)
+        root.handlers[:] = before
+        aside.close()
 
 
-class _Handover(QueueHandler):
-    """Puts records into a queue as they are; where it is full they are counted, and said later."""
+class _LinesAside(logging.Handler):
+    """Takes records, without ever waiting; those without room are counted, and said later."""
 
-    def __init__(self, waiting: "queue.Queue[logging.LogRecord | None]") -> None:
-        super().__init__(waiting)
-        self._waiting = waiting
+    def __init__(self, descriptor: int, formatter: logging.Formatter | None) -> None:
+        super().__init__()
+        self._writer = logging.StreamHandler(_Unbuffered(descriptor))
+        self._writer.setFormatter(formatter)
+        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(MAX_LINES_WAITING)
         self._lost = 0
+        self._writing = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._writing.start()
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Leave all work to the other thread."""
-        return record
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Add a record, or count it as lost; never waits."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Add a record, or count it as lost; all work is left to the thread."""
         try:
             self._waiting.put_nowait(record)
         except queue.Full:
@@ -105,3 +99,33 @@ class _Handover(QueueHandler):
         if self._lost and not self._waiting.full():
             lost, self._lost = self._lost, 0
             _log.warning("log_lines_lost", lines=lost)
+
+    def close(self) -> None:
+        """Let what is waiting be written, for ``FLUSH_S`` at most."""
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=FLUSH_S)
+        self._writing.join(FLUSH_S)
+        super().close()
+
+    def _write_all(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            # Not by ``handle``: a writer that is stuck would hold the handler's lock, and with it
+            # the end of the process.
+            self._writer.emit(record)
+
+
+class _Unbuffered:
+    """Standard output past Python's buffer, whose lock a writer that is stuck would hold."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str) -> None:
+        left = text.encode(errors="backslashreplace")
+        # A reader that is gone is no error.
+        with suppress(OSError):
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept."""
