@@ -20,6 +20,7 @@ from environment.proofs.continuity_proofs import prove_clock_unbroken
 from environment.proofs.in_flight_proofs import prove_in_flight_fell_back
 from environment.proofs.metric_proofs import prove_fallbacks_counted
 from environment.proofs.network_proofs import prove_linked
+from environment.proofs.sent_proofs import prove_dubs_are_theirs
 from environment.proofs.survival_proofs import (
     prove_disconnect_noticed,
     prove_fates,
@@ -99,9 +100,7 @@ def fallback_used(context: Context) -> None:
     first = [s["number"] for s in aftermath.segments if (s["released_at"] or at) < at]
     prove_none_waited(aftermath, gone_at=at, noticed_at=notes["noticed"])
     prove_fates(aftermath, dubbed=first, original=fell_back)
-    prove_told_as_heard(aftermath)
-    prove_numbers_whole(aftermath)
-    prove_clock_unbroken(aftermath)
+    _prove_whole(aftermath)
     prove_fallbacks_counted(context.session.stack(), aftermath, notes["metrics"])
 
 
@@ -166,9 +165,7 @@ def pipeline_resumes(context: Context) -> None:
     stream.wait_segments("dubbed again", 2, _dubbed_since(back_at), timeout_s=SEGMENT_WITHIN_S)
     aftermath = _ended(context)
     prove_resumed_with_next(aftermath, gone_at=notes["at"], back_at=back_at)
-    prove_told_as_heard(aftermath)
-    prove_numbers_whole(aftermath)
-    prove_clock_unbroken(aftermath)
+    _prove_whole(aftermath)
     prove_fallbacks_counted(context.session.stack(), aftermath, notes["metrics"])
 
 
@@ -183,3 +180,10 @@ def _fell_back_since(at: float) -> Callable[[Report], bool]:
 
 def _dubbed_since(at: float) -> Callable[[Report], bool]:
     return lambda segment: is_dubbed(segment) and segment["cut_at"] > at
+
+
+def _prove_whole(aftermath: Aftermath) -> None:
+    prove_numbers_whole(aftermath)
+    prove_told_as_heard(aftermath)
+    prove_dubs_are_theirs(aftermath)
+    prove_clock_unbroken(aftermath)

@@ -9,6 +9,7 @@ from environment.faults.link_program import Shape
 from environment.proofs.aftermath import Aftermath, end_stream
 from environment.proofs.continuity_proofs import prove_clock_unbroken
 from environment.proofs.metric_proofs import prove_fallbacks_counted
+from environment.proofs.sent_proofs import prove_dubs_are_theirs
 from environment.proofs.sts_connection_proofs import (
     prove_circuit_closed_again,
     prove_circuit_opened,
@@ -69,6 +70,7 @@ def session_goes_on(context: Context) -> None:
     prove_session_goes_on(context.session.stack(), notes["session"], aftermath, since=at)
     prove_resumed_with_next(aftermath, gone_at=at, back_at=connected_at)
     prove_told_as_heard(aftermath)
+    prove_dubs_are_theirs(aftermath)
     prove_clock_unbroken(aftermath)
     prove_fallbacks_counted(context.session.stack(), aftermath, notes["metrics"])
 

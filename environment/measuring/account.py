@@ -29,12 +29,16 @@ _MISSED_HEAD_S: Final = 1.1
 
 @dataclass(frozen=True)
 class Part:
-    """A segment of the source: where it lies there, and its dub, mono at 48 kHz, if it has one."""
+    """A segment of the source: where it lies there, its dub, and what was sent of it, if any.
+
+    Sound is mono at 48 kHz.
+    """
 
     number: int
     start_s: float
     duration_s: float
     dub: Samples | None = field(default=None, repr=False)
+    sent: Samples | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

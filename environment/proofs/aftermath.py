@@ -13,6 +13,9 @@ from environment.evidence.artifacts import write_events, write_json
 from environment.measuring.account import Fate, Part, tell_fates
 from environment.measuring.correlation import find
 from environment.measuring.lost_pictures import lost_pictures
+from environment.measuring.sendings import Sending, find_sending
+from environment.measuring.sound import Samples
+from environment.measuring.steadiness import Stretch, stretches
 from environment.measuring.sync import resample, source_zero
 from environment.measuring.takes import RATE_HZ, Take, one_clock, own_clocks
 from environment.runs.fragments import FragmentRecord, collect_fragments
@@ -61,6 +64,15 @@ class Aftermath:
             if fragment.dubbed_audio is not None
         )
 
+    @property
+    def wordless(self) -> frozenset[int]:
+        """The numbers of the segments in which, by its result on the wire, STS heard nobody."""
+        return frozenset(
+            number
+            for number, fragment in self.fragments.items()
+            if fragment.status == "success" and not fragment.transcript
+        )
+
     @cached_property
     def source(self) -> Take:
         """All that was published."""
@@ -90,6 +102,17 @@ class Aftermath:
         """When, in the source, pictures were that ought to be in the output and are not."""
         return lost_pictures(self.source, self.output, self.parts)
 
+    @cached_property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """How evenly the pictures come, wherever nothing broke. ``PictureUnmappable``."""
+        return stretches(self.source, self.output, self.parts)
+
+    @cached_property
+    def sent(self) -> tuple[Sending, ...]:
+        """Where in the source the sound lies that was sent for each segment, silence left out."""
+        found = (find_sending(self.source, part) for part in self.parts)
+        return tuple(sending for sending in found if sending is not None)
+
     def _by_publication(self) -> list[list[Mapping[str, Any]]]:
         breaks = sorted(
             int(i["number"])
@@ -109,13 +132,13 @@ class Aftermath:
         for segment in segments:
             number = int(segment["number"])
             fragment = self.fragments.get(number)
-            dub = None if fragment is None else fragment.dubbed_audio
             parts.append(
                 Part(
                     number,
                     zero_s + float(segment["start_s"]) + late_s,
                     float(segment["duration_s"]),
-                    None if dub is None or fragment is None else resample(dub, fragment.rate_hz),
+                    dub=_at_48_khz(fragment, fragment.dubbed_audio) if fragment else None,
+                    sent=_at_48_khz(fragment, fragment.source_audio) if fragment else None,
                 )
             )
         return parts
@@ -189,6 +212,10 @@ def gather_aftermath(session: Session, stream: LiveStream, folder: Path) -> Afte
         },
     )
     return aftermath
+
+
+def _at_48_khz(fragment: FragmentRecord, samples: Samples | None) -> Samples | None:
+    return None if samples is None else resample(samples, fragment.rate_hz)
 
 
 def _by_number(found: Sequence[FragmentRecord]) -> dict[int, FragmentRecord]:

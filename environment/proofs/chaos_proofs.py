@@ -13,6 +13,7 @@ from environment.proofs import examination
 from environment.proofs.container_proofs import prove_exit_code_zero, prove_healthy
 from environment.proofs.continuity_proofs import prove_pictures_out
 from environment.proofs.restart_proofs import BEYOND_RESTART_S
+from environment.proofs.sent_proofs import prove_dubs_are_theirs
 from environment.proofs.survival_proofs import SYNC_WITHIN_MS
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def prove_accounted_for(aftermath: Aftermath) -> None:
         evidence=aftermath.folder,
         hint="aftermath.json has the report, storm.json what was done; the recordings lie there.",
     )
+    prove_dubs_are_theirs(aftermath)
     prove_pictures_out(aftermath)
 
 

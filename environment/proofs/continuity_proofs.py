@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
-from environment.measuring.media import Gap, timeline
-from environment.proofs.output_proofs import LONGEST_HOLD_S
+from environment.measuring.media import Gap, keyframe_interval_s, timeline
+from environment.proofs.output_proofs import MOST_JITTER_MS, held_in_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +23,10 @@ _NEAR_S: Final = 0.2
 
 
 def prove_pictures_out(aftermath: Aftermath) -> None:
-    """Every picture that was read is in the output, and no sound is missing between two others.
+    """Every picture that was read is in the output, each at its time, and no sound is missing.
 
     But for the head that a join cannot have, and what was on its way when the output broke
-    (FR-024, SC-006).
+    (FR-024, SC-006, SC-005).
     """
     lost = aftermath.lost_pictures
     expect(
@@ -36,6 +36,14 @@ def prove_pictures_out(aftermath: Aftermath) -> None:
         f"{[round(at_s, 2) for at_s in lost[:_SHOWN_PICTURES]]} s",
         evidence=aftermath.folder,
         hint="the recordings lie there; media-service must pass pictures on, whoever is away.",
+    )
+    unsteady = [s for s in aftermath.stretches if s.jitter_ms > MOST_JITTER_MS]
+    expect(
+        not unsteady,
+        expected=f"pictures within {MOST_JITTER_MS:g} ms of their time, where nothing broke",
+        seen="; ".join(str(stretch) for stretch in unsteady),
+        evidence=aftermath.folder,
+        hint="media-service keeps the source's timestamps, all through a stall.",
     )
     silent = {path.name: gaps for path in aftermath.outputs if (gaps := _gaps(aftermath, path))}
     expect(
@@ -76,13 +84,8 @@ def prove_clock_unbroken(aftermath: Aftermath) -> None:
     )
     prove_pictures_out(aftermath)
     tracks = timeline(aftermath.outputs[0])
-    holes = [
-        (track.kind, gap)
-        for track in tracks
-        for gap in track.gaps
-        # A head that the join missed shows a picture that is held.
-        if not (track.kind == "video" and gap.duration_s <= LONGEST_HOLD_S)
-    ]
+    head_s = keyframe_interval_s(aftermath.source.pictures)
+    holes = [(t.kind, gap) for t in tracks for gap in t.gaps if not held_in_head(t, gap, head_s)]
     expect(
         {track.kind for track in tracks} == {"video", "audio"}
         and all(track.monotonic for track in tracks)

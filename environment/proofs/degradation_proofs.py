@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from environment.expectations import expect
 from environment.measuring.media import timeline
 from environment.proofs.continuity_proofs import prove_clock_unbroken
+from environment.proofs.sent_proofs import prove_dubs_are_theirs
 from environment.proofs.service_log import logged
 from environment.proofs.survival_proofs import (
+    SYNC_WITHIN_MS,
     prove_numbers_whole,
     prove_told_as_heard,
 )
@@ -36,9 +38,14 @@ _KEPT_FATES: Final = frozenset({"dubbed", "original", "silent"})
 def prove_complete(aftermath: Aftermath) -> None:
     """Everything that was published came out, dubbed or with its own sound, on one clock (FR-037).
 
-    What is heard in each segment's place is told from the recordings, picture by picture.
+    What is heard in each segment's place is told from the recordings, picture by picture, and is
+    in sync with them (SC-005).
     """
-    lost = [str(fate) for fate in aftermath.fates.values() if fate.heard not in _KEPT_FATES]
+    lost = [
+        str(fate)
+        for fate in aftermath.fates.values()
+        if fate.heard not in _KEPT_FATES or abs(fate.skew_ms or 0.0) > SYNC_WITHIN_MS
+    ]
     published, came_out = (
         {track.kind: track.duration_s for path in paths for track in timeline(path)}
         for paths in (aftermath.sources, aftermath.outputs)
@@ -48,12 +55,14 @@ def prove_complete(aftermath: Aftermath) -> None:
         and set(published) == set(came_out) == {"video", "audio"}
         and all(abs(came_out[k] - published[k]) <= AS_LONG_WITHIN_S for k in published),
         expected=f"all that was published, within {AS_LONG_WITHIN_S:g} s: {published}",
-        seen=f"{came_out}; neither dubbed nor original: {lost or 'none'}",
+        seen=f"{came_out}; neither dubbed nor original, or over {SYNC_WITHIN_MS:g} ms from its "
+        f"picture: {lost or 'none'}",
         evidence=aftermath.folder,
         hint="the recordings lie there; aftermath.json has what media-service says.",
     )
     prove_numbers_whole(aftermath)
     prove_told_as_heard(aftermath)
+    prove_dubs_are_theirs(aftermath)
     prove_clock_unbroken(aftermath)
 
 
@@ -122,8 +131,9 @@ def prove_failed_alone(
         and text in str(line.fields.get("error"))
     ]
     worker = report["worker"] or {}
+    pid = worker.get("pid")
     # 1: there is no such process; anything else: nobody could look.
-    gone = service.exec("test", "-e", f"/proc/{worker.get('pid')}").exit_code == 1
+    gone = isinstance(pid, int) and service.exec("test", "-e", f"/proc/{pid}").exit_code == 1
     expect(
         said and report["state"] == "failed" and text in (report["error"] or ""),
         expected=f"{text!r} as an error in the log, and in the report of a failed stream",
@@ -133,7 +143,7 @@ def prove_failed_alone(
     expect(
         worker.get("exit_code") and gone and service.is_answering(),
         expected="the worker gone, with an exit code that is not 0, and the service healthy",
-        seen=f"exit code {worker.get('exit_code')}, gone: {gone}, answering: "
+        seen=f"exit code {worker.get('exit_code')}, process {pid} gone: {gone}, answering: "
         f"{service.is_answering()}",
         hint="media-service's log: worker_exited.",
     )

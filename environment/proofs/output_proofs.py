@@ -128,7 +128,7 @@ def prove_nothing_missing(run: PipelineRun) -> None:
     """
     tracks = timeline(run.output)
     head_s = keyframe_interval_s(read_video_packets(run.clip))
-    holes = [(t.kind, gap) for t in tracks for gap in t.gaps if not _held(t, gap, head_s)]
+    holes = [(t.kind, gap) for t in tracks for gap in t.gaps if not held_in_head(t, gap, head_s)]
     expect(
         {track.kind for track in tracks} == {"video", "audio"}
         and all(track.monotonic for track in tracks)
@@ -200,8 +200,8 @@ def measurable(run: Recorded) -> Iterator[None]:
         )
 
 
-def _held(track: StreamTimeline, gap: Gap, head_s: float) -> bool:
-    """Whether a picture is held there, in the place of a head that was missed."""
+def held_in_head(track: StreamTimeline, gap: Gap, head_s: float) -> bool:
+    """Whether a picture is held there, in the place of a head that a late join missed."""
     return (
         track.kind == "video"
         and gap.duration_s <= LONGEST_HOLD_S

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from environment.expectations import expect
 from environment.proofs.continuity_proofs import prove_pictures_out
+from environment.proofs.sent_proofs import prove_dubs_are_theirs
 from environment.proofs.survival_proofs import (
     SYNC_WITHIN_MS,
     prove_numbers_whole,
@@ -52,20 +53,25 @@ def prove_interrupted_once(aftermath: Aftermath, reasons: Collection[str]) -> Ma
 
 
 def prove_all_out(aftermath: Aftermath) -> None:
-    """Each segment, numbered without a hole, is in the output's bytes: dubbed, or as it was.
+    """Each segment, numbered without a hole, is dubbed in the output's bytes: STS was there.
 
-    In sync with its own pictures, wherever those can be seen (SC-005, SC-006, FR-024).
+    So are those that were in hand when it was interrupted; only what STS heard nobody in may be as
+    it was. In sync with its own pictures, wherever those can be seen (SC-005, SC-006, FR-023,
+    FR-024).
     """
     prove_numbers_whole(aftermath)
     prove_told_as_heard(aftermath)
+    prove_dubs_are_theirs(aftermath)
     wrong = [
         str(fate)
-        for fate in aftermath.fates.values()
-        if fate.heard not in _OUT or abs(fate.skew_ms or 0.0) > SYNC_WITHIN_MS
+        for number, fate in aftermath.fates.items()
+        if fate.heard not in (_OUT if number in aftermath.wordless else {"dubbed"})
+        or abs(fate.skew_ms or 0.0) > SYNC_WITHIN_MS
     ]
     expect(
         not wrong,
-        expected=f"every segment in the output, within {SYNC_WITHIN_MS:g} ms of its picture",
+        expected="every segment dubbed in the output, or as it was if STS heard nobody in it, "
+        f"within {SYNC_WITHIN_MS:g} ms of its picture",
         seen="; ".join(wrong),
         evidence=aftermath.folder,
         hint="what was in hand is kept on disk and published afterwards: segments_recovered.",

@@ -64,6 +64,9 @@ def aftermath(*heard: Heard, reported: tuple[str, ...] = (), skew_ms: float = 3.
         folder=Path("kept"),
         outputs=(),
         lost_pictures=(),
+        stretches=(),
+        parts=(),
+        sent=(),
     )
 
 

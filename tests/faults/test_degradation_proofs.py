@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from environment.expectations import ExpectationFailed
+from environment.measuring.account import Fate
+from environment.measuring.sendings import Sending
+from environment.measuring.takes import own_clocks
 from environment.proofs.degradation_proofs import (
+    prove_complete,
     prove_degraded,
     prove_dropped_late,
     prove_failed_alone,
@@ -22,6 +26,7 @@ from environment.proofs.degradation_proofs import (
     what_was_not_dubbed,
 )
 from environment.proofs.warning_proofs import prove_failed_on, prove_passed_with_warning
+from environment.session import CLIPS, MAIN_CLIP
 
 BEGAN = 1_800_000_000.0
 NONE_YET = {("media_service_results_late_total", frozenset[tuple[str, str]]()): 0.0}
@@ -165,12 +170,45 @@ def test_a_failed_stream_has_an_error_a_dead_worker_and_a_healthy_service() -> N
         (stack(ERROR.replace("error", "info", 1)), REPORT),
         (stack(ERROR), REPORT | {"state": "finished"}),
         (stack(ERROR), REPORT | {"worker": worker}),
+        (stack(ERROR), REPORT | {"worker": {"pid": None, "exit_code": 1}}),
         (there, REPORT),
         (blind, REPORT),
         (ill, REPORT),
     ):
         with pytest.raises(ExpectationFailed):
             prove_failed_alone(told, report, text, since=BEGAN)
+
+
+def complete(skew_ms: float = 2.0) -> Any:
+    clip = CLIPS / MAIN_CLIP
+    return SimpleNamespace(
+        sources=(clip,),
+        outputs=(clip,),
+        source=own_clocks([clip]),
+        fates={0: Fate(0, "dubbed", 0.0, 2.0, 0.9), 1: Fate(1, "original", 6.0, skew_ms, 0.9)},
+        segments=[
+            segment(0, "dubbed", None) | {"start_s": 0.0, "duration_s": 6.0},
+            segment(1, "original", "timeout") | {"start_s": 6.0, "duration_s": 24.0},
+        ],
+        lost_pictures=(),
+        stretches=(),
+        parts=(),
+        sent=(),
+        folder=Path("kept"),
+    )
+
+
+def test_a_complete_output_is_in_sync_all_through() -> None:
+    prove_complete(complete())
+    with pytest.raises(ExpectationFailed, match=r"segment 1 original \+321\.0 ms"):
+        prove_complete(complete(skew_ms=321.0))
+
+
+def test_a_complete_output_has_the_dubs_of_what_was_sent() -> None:
+    told = complete()
+    told.sent = (Sending(1, None, 0.1),)
+    with pytest.raises(ExpectationFailed, match="segment 1: not there"):
+        prove_complete(told)
 
 
 def test_an_output_that_was_there_for_a_while_is_noticed() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from environment.expectations import ExpectationFailed
 from environment.measuring.account import Fate, Part
+from environment.measuring.sendings import Sending
 from environment.proofs.aftermath import Aftermath
 from environment.proofs.restart_proofs import (
     prove_all_out,
@@ -38,6 +41,9 @@ def aftermath(
         folder=Path("kept"),
         outputs=(),
         lost_pictures=(),
+        stretches=(),
+        sent=(),
+        wordless=frozenset(),
         output=SimpleNamespace(
             gaps_s=gaps_s, pieces=[SimpleNamespace(monotonic=True)] * (len(gaps_s) + 1)
         ),
@@ -116,6 +122,32 @@ def test_a_segment_that_never_came_out_is_noticed() -> None:
         told.fates[1] = fate
         with pytest.raises(ExpectationFailed):
             prove_all_out(told)
+
+
+def test_what_was_in_hand_and_is_not_dubbed_is_noticed() -> None:
+    told = aftermath(*GOOD)
+    told.fates[1] = Fate(1, "original", 6.0, 2.0, 0.9)
+    told.segments[1]["outcome"] = "original"
+    with pytest.raises(ExpectationFailed, match="every segment dubbed"):
+        prove_all_out(told)
+    told.wordless = frozenset({1})
+    prove_all_out(told)
+
+
+def test_a_segment_that_was_sent_with_another_sound_is_noticed() -> None:
+    for sending in (Sending(1, None, 0.1), Sending(1, 3000.0, 0.9), Sending(1, -6.0, 0.9)):
+        told = aftermath(*GOOD)
+        told.sent = (Sending(0, 0.1, 1.0), sending)
+        with pytest.raises(ExpectationFailed, match="the source's sound of its segment"):
+            prove_all_out(told)
+
+
+def test_a_dub_that_is_that_of_the_segment_before_is_noticed() -> None:
+    told = aftermath(*GOOD)
+    dub = np.sin(np.arange(48_000) / 20).astype(np.float32)
+    told.parts[0], told.parts[1] = (replace(part, dub=dub) for part in told.parts[:2])
+    with pytest.raises(ExpectationFailed, match="another dub for each segment"):
+        prove_all_out(told)
 
 
 def test_what_was_held_back_is_noticed() -> None:
