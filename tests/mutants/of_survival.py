@@ -10,6 +10,7 @@ from tests.mutants.places import (
     MEDIA_MAIN,
     MEDIA_STREAM,
     PICKED_UP,
+    SEGMENTER,
     STOPPED,
     STS_CLIENT,
     STS_RESTARTED,
@@ -138,6 +139,28 @@ OF_SURVIVAL: Final = (
                 "    try:\n        content = (folder / CHECKPOINT).read_bytes()\n",
                 '    raise CheckpointError("it is not looked at")\n'
                 "    try:\n        content = (folder / CHECKPOINT).read_bytes()\n",
+            ),
+        ),
+        behave=(US5, "-n", PICKED_UP),
+        red=(PICKED_UP,),
+    ),
+    Mutant(
+        name="another-sound-sent",
+        story="behind a resumption STS is sent each segment's halves in the wrong order",
+        edits=(
+            Edit(
+                SEGMENTER,
+                "        self._number = first_number\n",
+                "        self._number = first_number\n        self._behind = first_number > 0\n",
+            ),
+            Edit(
+                SEGMENTER,
+                "        segment = Segment(self._number, self._start_samples, tail, "
+                "bytes(self._collected))\n",
+                "        sound = bytes(self._collected)\n"
+                "        half = frames_of(sound) // 2 * BYTES_PER_FRAME * self._behind\n"
+                "        sound = sound[half:] + sound[:half]\n"
+                "        segment = Segment(self._number, self._start_samples, tail, sound)\n",
             ),
         ),
         behave=(US5, "-n", PICKED_UP),
