@@ -36,7 +36,7 @@ class Projects:
     def __init__(self, engine: EngineInMemory) -> None:
         self.engine = engine
         self.calls: list[str] = []
-        self.stack: Any = None
+        self.stack: ComposeStack | None = None
 
     def up(self, project: ComposeProject) -> None:
         self.calls.append(f"up {project.name}")
@@ -44,6 +44,7 @@ class Projects:
         labels = OWNER.labels() | {PROJECT_LABEL: project.name}
         if not self.engine.networks.list([project.network]):
             self.engine.networks.create(project.network, labels=labels)
+        assert self.stack is not None
         for container in self.stack.of_project(key):
             if container.name in self.engine.names:
                 self.engine.containers.get(container.name).remove()
@@ -74,7 +75,7 @@ def projects(engine: EngineInMemory, monkeypatch: pytest.MonkeyPatch) -> Project
 
 
 def make_stack(engine: Any, projects: Projects, folder: Path, **settings: Any) -> ComposeStack:
-    projects.stack = ComposeStack(
+    stack = ComposeStack(
         engine,
         IMAGES,
         load_settings({"e2e_run_id": "", **settings}),
@@ -82,7 +83,8 @@ def make_stack(engine: Any, projects: Projects, folder: Path, **settings: Any) -
         compose=Compose(("docker-compose",), "1.29.2"),
         folder=folder,
     )
-    return projects.stack
+    projects.stack = stack
+    return stack
 
 
 def put(engine: EngineInMemory, name: str, owner: Owner | None, project: str = "") -> None:
