@@ -95,5 +95,5 @@ $(READY): requirements.txt
 	        $$python -P environment/provision/bootstrap.py; exit $$?; \
 	    fi; \
 	done; \
-	echo "No Python 3.11 or newer on PATH. Remedy: apt-get install python3, brew install" \
-	     "python@3.11, or name one: make PYTHON=/path/to/python3" >&2; exit 2
+	echo "No Python 3.11 or newer on PATH. Remedy: apt-get install python3," \
+	     "or name one: make PYTHON=/path/to/python3" >&2; exit 2
