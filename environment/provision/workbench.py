@@ -124,9 +124,11 @@ def train_models(
 
 
 def _refuse_beside_another(client: docker.DockerClient) -> None:
-    at_work = {"volume": TRAINING_VOLUME, "status": ["running", "paused"]}
     with engine_called(client):
-        others = client.containers.list(filters=at_work, ignore_removed=True)
+        others = client.containers.list(
+            filters={"volume": TRAINING_VOLUME, "status": ["running", "paused"]},
+            ignore_removed=True,
+        )
     if others:
         raise NameTaken(
             f"The container {others[0].name} is training in the volume {TRAINING_VOLUME}, and two "
