@@ -7,7 +7,8 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 READY   := $(VENV)/.requirements
-RESULTS := artifacts/results
+# A run of its own name has results of its own: two side by side would delete each other's.
+RESULTS := artifacts/results$(if $(E2E_RUN_ID),-$(E2E_RUN_ID))
 BEHAVE  := $(PY) -m behave features/
 JUNIT   := --junit --junit-directory
 ARGS    ?=
@@ -67,7 +68,7 @@ config: $(READY) ## Print every environment variable, its value and its meaning
 	@$(PY) -m environment config
 
 trace: $(READY) ## Print what proves each requirement, and the results of the last `make e2e`
-	@$(PY) -m environment trace $(ARGS)
+	@$(PY) -m environment trace --results $(RESULTS)/behave $(ARGS)
 
 verbatim: $(READY) ## Hold the features against the specifications: SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "Which specifications? make verbatim SPECS=<folder>" >&2; exit 2; }
@@ -95,5 +96,5 @@ $(READY): requirements.txt
 	        $$python -P environment/provision/bootstrap.py; exit $$?; \
 	    fi; \
 	done; \
-	echo "No Python 3.11 or newer on PATH. Remedy: apt-get install python3, brew install" \
-	     "python@3.11, or name one: make PYTHON=/path/to/python3" >&2; exit 2
+	echo "No Python 3.11 or newer on PATH. Remedy: apt-get install python3," \
+	     "or name one: make PYTHON=/path/to/python3" >&2; exit 2

@@ -82,7 +82,7 @@ def ensure_base(
             return found
         reference = wanted
         try:
-            registry.pull(wanted, progress)
+            registry.pull(wanted, progress, patiently=not (is_replaceable and _can_put_together()))
         except PullFailed as failure:
             if not is_replaceable:
                 raise ImageUnavailable(
@@ -135,6 +135,10 @@ def _put_together(
                 f"The engine does not take the base image: {error}",
                 remedy="see that it has room (`docker system df`).",
             ) from error
+
+
+def _can_put_together() -> bool:
+    return shutil.which("mmdebstrap") is not None or debian.can_install()
 
 
 def _ensure_mmdebstrap(wanted: str, why: str, progress: Progress) -> None:

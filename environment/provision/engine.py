@@ -55,8 +55,10 @@ def find_engine() -> docker.DockerClient | None:
     """A client of an engine that answers, or None where there is none to ask.
 
     Raises:
-        EngineUnavailable: one is named by DOCKER_HOST and silent, or refuses this user.
+        EngineUnavailable: one is named by DOCKER_HOST and silent, or refuses this user; or this is
+            not Linux, where no engine is of use.
     """
+    _refuse_without_proc()
     client = _answering(None)
     if client is not None:
         return client
@@ -112,13 +114,17 @@ def _other_sockets() -> list[Path]:
     return [place for place in places if place.is_socket()]
 
 
-def _refuse_where_none_can_be_started() -> None:
-    if sys.platform == "darwin":
+def _refuse_without_proc() -> None:
+    if not sys.platform.startswith("linux"):
         raise EngineUnavailable(
-            "No Docker engine answers.",
-            remedy="start Docker Desktop, Colima or OrbStack (`brew install --cask docker` "
-            "brings the first), and run this again.",
+            f"The suite needs Linux, and this is {sys.platform}: whose containers are whose, and "
+            "who holds a port, it tells by /proc.",
+            remedy="run it on a Linux machine, or in a Linux VM that has a Docker engine of its "
+            "own (WSL2 is one).",
         )
+
+
+def _refuse_where_none_can_be_started() -> None:
     if debian.can_install():
         return
     if dockerd.program("dockerd") is not None:

@@ -185,10 +185,11 @@ def _ensure_media_server(
         return ensure_built(client, MEDIA_SERVER_STAND_IN, base, progress)
     if image_id(client, wanted) is not None:
         return wanted
+    is_named = "mediamtx_image" in settings.model_fields_set
     try:
-        registry.pull(wanted, progress)
+        registry.pull(wanted, progress, patiently=is_named)
     except PullFailed as failure:
-        if "mediamtx_image" in settings.model_fields_set:
+        if is_named:
             raise ImageUnavailable(
                 f"MEDIAMTX_IMAGE={wanted} cannot be pulled: {failure}.",
                 remedy=f"correct it, or set it to {MEDIA_SERVER_STAND_IN.repository} for the "

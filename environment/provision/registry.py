@@ -38,7 +38,8 @@ class RegistrySilent(Exception):  # noqa: N818 - turned into PullFailed where it
 class Registry:
     """Pulls images; a registry that did not answer once is not asked again in this run.
 
-    Silence, which costs seconds, is also remembered for the runs of the next minutes.
+    Silence, which costs seconds, is also remembered for the runs of the next minutes. Who has no
+    other way to the image than this one asks `patiently`, and is not held by others' haste.
     """
 
     def __init__(
@@ -53,23 +54,26 @@ class Registry:
         self._first_answer_s = first_answer_s
         self._silence_s = silence_s
         self._memory = memory or SETUP_FOLDER / "silent-registries.json"
-        self._unreachable = self._recall()
+        self._silent = self._recall()
+        self._unreachable: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def pull(self, reference: str, progress: Progress) -> None:
-        """Pull `reference`.
+    def pull(self, reference: str, progress: Progress, *, patiently: bool = False) -> None:
+        """Pull `reference`; `patiently` where nothing can take its place.
 
         Raises:
-            PullFailed: the registry does not answer within seconds, falls silent half-way, or
-                refuses; once it did not answer, at once and for every image of that registry.
+            PullFailed: the registry does not answer within seconds (minutes, if asked patiently),
+                falls silent half-way, or refuses; once it did not answer, at once and for every
+                image of that registry.
         """
         registry = str(resolve_repository_name(reference)[0])
         with self._lock:
-            if registry in self._unreachable:
-                raise PullFailed(self._unreachable[registry])
+            given_up = self._unreachable if patiently else {**self._silent, **self._unreachable}
+            if registry in given_up:
+                raise PullFailed(given_up[registry])
             progress.line(f"...    pull {reference}")
             try:
-                self._follow(reference, progress)
+                self._follow(reference, progress, self._patience_s(patiently))
             except PullFailed as failure:
                 progress.line(f"       {reference} cannot be pulled: {failure}")
                 if not _is_about_the_image(str(failure)):
@@ -77,9 +81,12 @@ class Registry:
                 raise
             except RegistrySilent as failure:
                 progress.line(f"       {reference} cannot be pulled: {failure}")
-                self._unreachable[registry] = str(failure)
+                (self._unreachable if patiently else self._silent)[registry] = str(failure)
                 self._remember(registry, str(failure))
                 raise PullFailed(str(failure)) from failure
+
+    def _patience_s(self, patiently: bool) -> float:
+        return self._silence_s if patiently else self._first_answer_s
 
     def _recall(self) -> dict[str, str]:
         try:
@@ -94,7 +101,7 @@ class Registry:
         reason = f"{reason}, a few minutes ago ({self._memory} remembers)"
         self._memory.write_text(json.dumps({**self._recall(), registry: reason}))
 
-    def _follow(self, reference: str, progress: Progress) -> None:
+    def _follow(self, reference: str, progress: Progress, first_answer_s: float) -> None:
         events: queue.Queue[Any] = queue.Queue()
 
         def read() -> None:
@@ -110,9 +117,9 @@ class Registry:
         # A daemon: an engine that hangs on a silent registry lets go of it in its own time.
         threading.Thread(target=read, name=f"pull {reference}", daemon=True).start()
         try:
-            event = _next(events, self._first_answer_s)
+            event = _next(events, first_answer_s)
         except queue.Empty:
-            raise RegistrySilent(f"no answer within {self._first_answer_s:g} s") from None
+            raise RegistrySilent(f"no answer within {first_answer_s:g} s") from None
         with progress.step(f"download {reference}") as step:
             while event is not _DONE:
                 _show(event, step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,11 @@ from environment.provision import debian
 class Tool:
     """A program on the host, and the package that brings it.
 
-    `data` is a file it is of no use without; `brew` is None where Homebrew has no such formula.
+    `data` is a file it is of no use without.
     """
 
     command: str
     package: str
-    brew: str | None
     data: Path | None = None
 
     @property
@@ -32,13 +30,13 @@ class Tool:
 
 
 STREAM_TOOLS = (
-    Tool("ffmpeg", "ffmpeg", "ffmpeg"),
-    Tool("ffprobe", "ffmpeg", "ffmpeg"),
+    Tool("ffmpeg", "ffmpeg"),
+    Tool("ffprobe", "ffmpeg"),
 )
 SPEECH_TOOLS = (
-    Tool("flite", "flite", "flite"),
-    Tool("espeak-ng", "espeak-ng", "espeak-ng"),
-    Tool("apertium", "apertium-eng-spa", None, data=Path("/usr/share/apertium/modes/eng-spa.mode")),
+    Tool("flite", "flite"),
+    Tool("espeak-ng", "espeak-ng"),
+    Tool("apertium", "apertium-eng-spa", data=Path("/usr/share/apertium/modes/eng-spa.mode")),
 )
 
 
@@ -66,12 +64,6 @@ def ensure_host_tools(progress: Progress, tools: Iterable[Tool] = STREAM_TOOLS) 
 
 
 def _by_hand(missing: list[Tool]) -> str:
-    if sys.platform == "darwin":
-        formulas = list(dict.fromkeys(tool.brew for tool in missing if tool.brew))
-        without = [tool.command for tool in missing if not tool.brew]
-        brew = f"`brew install {' '.join(formulas)}`" if formulas else ""
-        rest = f"Homebrew has no {' '.join(without)}" if without else ""
-        return "; ".join(part for part in (brew, rest) if part) + "."
     packages = list(dict.fromkeys(tool.package for tool in missing))
     if debian.is_debian_family():
         return f"`sudo apt-get install {' '.join(packages)}`, or run this as root."

@@ -15,7 +15,7 @@ from typing import Final
 import docker
 
 from environment.console import Progress
-from environment.errors import ImageUnavailable
+from environment.errors import ImageUnavailable, NameTaken
 from environment.provision.base_image import ensure_base
 from environment.provision.build_context import Source, take_snapshot
 from environment.provision.errand import Errand, Outcome, run_errand
@@ -24,6 +24,7 @@ from environment.provision.pip_config import CA_IN_CONTAINER, read_pip_config
 from environment.provision.registry import Registry
 from environment.settings import REPO_ROOT, Settings
 from environment.stack.blueprint import MODELS_FOLDER, POCKET_FOLDER
+from environment.stack.engine_calls import engine_called
 from environment.stack.ownership import Owner
 
 TRAINING_VOLUME: Final = "dubspec-training"
@@ -96,7 +97,11 @@ def train_models(
     """Run `python -m fixtures.training`, by default all of it; what it packed comes to the host.
 
     Interrupted, it goes on from its last checkpoint next time: they are in `TRAINING_VOLUME`.
+
+    Raises:
+        NameTaken: another training, whosever it is, is under way in that volume.
     """
+    _refuse_beside_another(client)
     command = ("python3", "-m", "fixtures.training", *(arguments or ("all",)))
     return run_errand(
         client,
@@ -116,6 +121,21 @@ def train_models(
         Owner.current("training"),
         tell,
     )
+
+
+def _refuse_beside_another(client: docker.DockerClient) -> None:
+    with engine_called(client):
+        others = client.containers.list(
+            filters={"volume": TRAINING_VOLUME, "status": ["running", "paused"]},
+            ignore_removed=True,
+        )
+    if others:
+        raise NameTaken(
+            f"The container {others[0].name} is training in the volume {TRAINING_VOLUME}, and two "
+            "would write over each other's checkpoints.",
+            remedy="wait for its end, or interrupt that `make models` (if it is gone: "
+            f"`docker stop {others[0].name}`); the next one goes on from its last checkpoint.",
+        )
 
 
 def run_engine_tests(

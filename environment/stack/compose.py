@@ -25,6 +25,7 @@ from environment.stack.containers import (
     ServiceContainer,
     StsServiceContainer,
 )
+from environment.stack.names import free_project, others_of_project
 from environment.stack.network import BridgeNetwork
 from environment.stack.ownership import Owner
 from environment.stack.ports import engine_host, is_port_conflict, port_taken
@@ -148,14 +149,17 @@ class ComposeStack:
         What dead runs left is swept first.
 
         Raises:
-            HarnessError: `ProjectPortTaken`, `ComposeFailed`, `NotHealthy` or `WaitTimeout`, of the
-                project that failed first.
+            HarnessError: `NameTaken`, `ProjectPortTaken`, `ComposeFailed`, `NotHealthy` or
+                `WaitTimeout`, of the project that failed first.
         """
         if self._started_in_s is not None:
             return
         sweep_in_turn(self._client)
         begun = time.monotonic()
         self._describe()
+        # Before either is up: half a run must not get in the way of another that is starting.
+        for key in self.projects:
+            free_project(self._client, *self._names_of(key))
         # Two that made the same network at once would make two of one name.
         apart = len({project.network for project in self.projects.values()})
         with ThreadPoolExecutor(max_workers=apart) as pool:
@@ -174,6 +178,7 @@ class ComposeStack:
         """
         project = self.projects[key]
         self._describe()
+        free_project(self._client, *self._names_of(key))
         self._up_at[key] = begun = time.monotonic()
         try:
             project.up()
@@ -236,12 +241,14 @@ class ComposeStack:
     def down(self) -> None:
         """Remove both projects; may be called at any time, any number of times.
 
-        What compose cannot remove is taken away by its labels; what it said is in the run's log.
+        What compose cannot remove is taken away by its labels; what it said is in the run's log. A
+        project in which somebody else has a part is left to them: compose would remove that too.
         """
         self._started_in_s = None
         self._changes.clear()
         try:
-            left = [project for project in self.projects.values() if not self._is_down(project)]
+            own = [project for key, project in self.projects.items() if not self._is_shared(key)]
+            left = [project for project in own if not self._is_down(project)]
             for project in left:
                 # A network that both had goes with the last that uses it.
                 if not self._is_down(project):
@@ -326,6 +333,18 @@ class ComposeStack:
     def resolve_inside(self, url: str) -> str:
         """The same, as a container of the run must write it."""
         return addresses.resolve_inside(url, self._endpoints())
+
+    def _names_of(self, key: str) -> tuple[str, list[str], str, Owner]:
+        """Everything on the engine that a project is known by, and whose it is to be."""
+        names = [container.name for container in self.of_project(key)]
+        project = self.projects[key]
+        return project.name, names, project.network, self._owner
+
+    def _is_shared(self, key: str) -> bool:
+        others = others_of_project(self._client, *self._names_of(key))
+        if others:
+            self._on_event("project_left", project=self.projects[key].name, held=others[0].name)
+        return bool(others)
 
     def _is_down(self, project: ComposeProject) -> bool:
         try:

@@ -12,10 +12,9 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import EndpointConfig, LogConfig
 
-from environment.errors import ContainerFailed, ImageUnavailable, NameTaken
+from environment.errors import ContainerFailed, ImageUnavailable
 from environment.stack.container_io import put_file
-from environment.stack.ownership import Owner
-from environment.stack.reaper import reap
+from environment.stack.names import free_name
 
 _LOG_MAX_SIZE: Final = "50m"
 _SCRATCH: Final = {"/tmp": "size=256m,mode=1777"}  # noqa: S108 - inside the container
@@ -58,7 +57,7 @@ def create_container(client: docker.DockerClient, spec: ContainerSpec, network: 
         ImageUnavailable: the image is not there.
         ContainerFailed: the engine refuses.
     """
-    _free_name(client, spec.name)
+    free_name(client, spec.name)
     for volume in spec.volumes:
         client.volumes.create(volume, labels=dict(spec.labels))
     try:
@@ -105,23 +104,3 @@ def _borrowed(client: docker.DockerClient, spec: ContainerSpec) -> list[str]:
             client.volumes.get(name)
             mounts.append(f"{name}:{mount}:ro")
     return mounts
-
-
-def _free_name(client: docker.DockerClient, name: str) -> None:
-    try:
-        holder = client.containers.get(name)
-    except NotFound:
-        return
-    owner = Owner.from_labels(holder.labels)
-    if owner is None:
-        raise NameTaken(
-            f"The container name {name} is taken by a container ({holder.status}) that is not "
-            "the suite's.",
-            remedy=f"remove it (`docker rm -f {name}`), or set E2E_RUN_ID.",
-        )
-    if owner.fate() != "gone":
-        raise NameTaken(
-            f"The container name {name} is taken by {owner}.",
-            remedy=owner.remedy(),
-        )
-    reap(client, owner)

@@ -20,7 +20,8 @@ from environment.waiting import wait_for
 _LISTEN: Final = "0A"
 _ENGINE_PROXY: Final = "docker-proxy"
 _ENGINE_BUSY_S: Final = 2.0
-_CONFLICTS: Final = ("already allocated", "already in use")
+# A container's name is "already in use" as well.
+_CONFLICTS: Final = ("port is already allocated", "address already in use")
 
 
 def free_ports(count: int) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from environment.console import Progress
 from environment.errors import ImageUnavailable
 from environment.provision import base_image, debian, registry
-from environment.provision.registry import Registry
+from environment.provision.registry import PullFailed, Registry
 from environment.settings import Settings
 from tests.environment.fake_engine import FakeEngine
 
@@ -75,6 +76,42 @@ def test_without_registry_mmdebstrap_and_root_one_line_says_so(
         ensure(FakeEngine())
     assert "\n" not in str(caught.value)
     assert "BASE_IMAGE" in str(caught.value)
+
+
+class Asked(Registry):
+    """Knows how it was asked, and has nothing."""
+
+    patiently: bool | None = None
+
+    def pull(self, _reference: str, _progress: Progress, *, patiently: bool = False) -> None:
+        self.patiently = patiently
+        raise PullFailed("no answer")
+
+
+@pytest.mark.parametrize(
+    ("program", "installable", "given", "patiently"),
+    [
+        ("/usr/bin/mmdebstrap", False, {}, False),
+        (None, True, {}, False),
+        (None, False, {}, True),
+        ("/usr/bin/mmdebstrap", True, {"base_image": "mirror.example/python:3.12"}, True),
+    ],
+)
+def test_a_registry_is_waited_for_where_nothing_takes_the_image_s_place(
+    monkeypatch: pytest.MonkeyPatch,
+    program: str | None,
+    installable: bool,
+    given: dict[str, Any],
+    patiently: bool,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: program)
+    monkeypatch.setattr(debian, "can_install", lambda: installable)
+    monkeypatch.setattr(debian, "install", lambda _packages, _step: None)
+    engine: Any = FakeEngine()
+    asked = Asked(engine)
+    with suppress(ImageUnavailable):
+        base_image.ensure_base(engine, Settings(_env_file=None, **given), asked, Progress())
+    assert asked.patiently is patiently
 
 
 def test_the_recipe_decides_the_tag(monkeypatch: pytest.MonkeyPatch) -> None:

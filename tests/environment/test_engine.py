@@ -81,12 +81,19 @@ def test_an_installed_engine_is_asked_to_be_started(machine: dict[str, Any]) -> 
         engine.ensure_engine(Progress())
 
 
-def test_on_macos_the_remedy_speaks_of_macos(
-    machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+@pytest.mark.parametrize("ask", [lambda: engine.ensure_engine(Progress()), engine.find_engine])
+def test_elsewhere_than_on_linux_no_engine_is_of_use(
+    root: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    ask: Callable[[], object],
 ) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(EngineUnavailable, match="brew install"):
-        engine.ensure_engine(Progress())
+    monkeypatch.setattr(sys, "platform", platform)
+    root["answers"] = Engine
+    with pytest.raises(EngineUnavailable, match=rf"needs Linux, and this is {platform}.*/proc"):
+        ask()
+    assert root["installed"] == []
 
 
 def test_a_silent_docker_host_is_named_and_not_replaced(

@@ -13,7 +13,7 @@ import pytest
 from docker.errors import APIError
 
 from environment.console import Progress
-from environment.errors import ContainerFailed, ImageUnavailable, WaitTimeout
+from environment.errors import ContainerFailed, ImageUnavailable, NameTaken, WaitTimeout
 from environment.provision import workbench
 from environment.provision.errand import Errand, Outcome, packed, run_errand
 from environment.provision.pip_config import CA_IN_CONTAINER as CA
@@ -36,8 +36,14 @@ class Engine:
         self.removed = threading.Event()
         self.made_volumes: list[str] = []
         self.hangs = False
-        self.containers = SimpleNamespace(create=self._create)
+        self.at_work: list[SimpleNamespace] = []
+        self.asked_for: dict[str, Any] = {}
+        self.containers = SimpleNamespace(create=self._create, list=self._list)
         self.volumes = SimpleNamespace(create=self.made_volumes.append)
+
+    def _list(self, *, filters: dict[str, Any], ignore_removed: bool) -> list[SimpleNamespace]:
+        self.asked_for = filters
+        return self.at_work
 
     def _create(self, image: str, command: list[str], **options: Any) -> Any:
         self.created.append({"image": image, "command": command, **options})
@@ -158,6 +164,16 @@ def test_the_workbench_runs_the_code_as_it_is(
     for path in ("pyproject.toml", "services/contracts/__init__.py", "fixtures/world.py"):
         assert f"/work/{path}" in engine.handed_in
     assert not [path for path in engine.handed_in if "wheelhouse/" in path or "pycache" in path]
+
+
+def test_two_do_not_train_in_the_same_volume() -> None:
+    engine: Any = Engine()
+    engine.at_work = [SimpleNamespace(name="dubspec-training-1")]
+    with pytest.raises(NameTaken, match=r"dubspec-training-1 is training .*docker stop dubspec-tr"):
+        workbench.train_models(engine, "image", [], tell=len)
+    assert engine.created == []
+    assert engine.asked_for["volume"] == workbench.TRAINING_VOLUME
+    assert "running" in engine.asked_for["status"]
 
 
 def test_training_keeps_its_work_in_a_volume_and_its_results_in_the_repository(

@@ -100,8 +100,15 @@ def test_a_port_that_one_run_wants_twice_is_told_apart() -> None:
     assert not isinstance(port_taken(engine, "x", [8080], error, chosen), SamePortTwice)
 
 
-def test_other_refusals_are_no_conflict() -> None:
-    assert not is_port_conflict(refusal("no space left on device"))
+@pytest.mark.parametrize(
+    "words",
+    [
+        "no space left on device",
+        'Conflict. The container name "/e2e-sts-service" is already in use by container "4f1c".',
+    ],
+)
+def test_other_refusals_are_no_conflict(words: str) -> None:
+    assert not is_port_conflict(refusal(words))
 
 
 @pytest.mark.parametrize(

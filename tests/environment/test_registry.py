@@ -110,6 +110,30 @@ def test_silence_is_remembered_by_the_next_run_for_a_while(memory: Path) -> None
     assert client.api.pull.call_count == 1
 
 
+def test_who_has_no_other_way_waits_longer_for_the_first_answer(memory: Path) -> None:
+    def pull(*_args: object, **_options: object) -> Iterator[dict[str, Any]]:
+        time.sleep(0.25)  # longer than the first answer may take, shorter than a silence
+        yield {"status": "Pulling from library/python"}
+
+    registry, client = registry_with(pull, memory)
+    with pytest.raises(PullFailed, match=r"no answer within 0\.2 s"):
+        registry.pull("python:3.11", Progress())
+    registry.pull("python:3.11", Progress(), patiently=True)
+    next_run, client = registry_with(pull, memory)
+    next_run.pull("python:3.11", Progress(), patiently=True)
+    assert client.api.pull.call_count == 1
+
+
+def test_patience_has_an_end_and_is_not_asked_for_twice(memory: Path) -> None:
+    never = threading.Event()
+    registry, client = registry_with(lambda *_a, **_o: iter(lambda: never.wait(5), True), memory)
+    for patiently in (True, True, False):
+        with pytest.raises(PullFailed, match=r"no answer within 0\.4 s"):
+            registry.pull("python:3.11", Progress(), patiently=patiently)
+    assert client.api.pull.call_count == 1
+    never.set()
+
+
 def test_a_quick_refusal_is_asked_again_by_the_next_run(memory: Path) -> None:
     refused, _ = registry_with(lambda *_a, **_o: iter([{"error": "no such host"}]), memory)
     with pytest.raises(PullFailed):

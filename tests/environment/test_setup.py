@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,16 @@ from environment.errors import ToolUnavailable
 from environment.provision import debian, setup
 
 GONE = (
-    setup.Tool("no-such-ffmpeg", "ffmpeg", "ffmpeg"),
-    setup.Tool("no-such-ffprobe", "ffmpeg", "ffmpeg"),
-    setup.Tool("no-such-apertium", "apertium-eng-spa", None),
+    setup.Tool("no-such-ffmpeg", "ffmpeg"),
+    setup.Tool("no-such-ffprobe", "ffmpeg"),
+    setup.Tool("no-such-apertium", "apertium-eng-spa"),
 )
-THERE = setup.Tool("sh", "dash", None)
+THERE = setup.Tool("sh", "dash")
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
-    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(debian, "is_debian_family", lambda: True)
     monkeypatch.setattr(debian, "can_install", lambda: False)
     monkeypatch.setattr(debian, "install", lambda packages, _step: calls.append(packages))
@@ -42,14 +40,6 @@ def test_without_root_one_line_names_every_package_once(installed: list[list[str
     assert installed == []
 
 
-def test_on_macos_the_line_speaks_of_homebrew(
-    installed: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(ToolUnavailable, match=r"`brew install ffmpeg`; Homebrew has no no-such-ap"):
-        setup.ensure_host_tools(Progress(), GONE)
-
-
 def test_elsewhere_the_line_names_debians_packages(
     installed: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,4 +58,4 @@ def test_root_gets_only_what_is_missing(
 
 
 def test_a_program_without_its_data_is_not_there(tmp_path: Path) -> None:
-    assert not setup.Tool("sh", "dash", None, data=tmp_path / "eng-spa.mode").is_there
+    assert not setup.Tool("sh", "dash", data=tmp_path / "eng-spa.mode").is_there

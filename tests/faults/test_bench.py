@@ -1,6 +1,22 @@
-"""The bench's reading of an output's counter over a break."""
+"""The bench's reading of an output's counter over a break, and of what a container holds."""
 
-from environment.bench.survival import longest_silence_s
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from environment.bench.survival import holds, longest_silence_s
+from environment.errors import HarnessError
+from environment.stack.container_io import ExecResult
+
+FILES_OPEN = 20
 
 
 def test_a_silence_is_from_growth_to_growth_though_nobody_answered_meanwhile() -> None:
@@ -10,3 +26,52 @@ def test_a_silence_is_from_growth_to_growth_though_nobody_answered_meanwhile() -
     assert round(longest_silence_s(begun_anew), 3) == round(5.0 - 1.8, 3)
     assert longest_silence_s([*steady, (2.0, 1000), (2.2, 1000), (2.6, 1100)]) > 0.7
     assert longest_silence_s([]) == 0
+
+
+@pytest.fixture
+def bare_container(tmp_path: Path) -> Any:
+    """One that has a shell and awk, as busybox brings them, and whose first process is this."""
+    for program in ("sh", "awk"):
+        (tmp_path / program).symlink_to(shutil.which(program) or "")
+
+    def run(*argv: str) -> ExecResult:
+        here = [word.replace("/proc/1/", f"/proc/{os.getpid()}/") for word in argv]
+        try:
+            done = subprocess.run(
+                here, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as missing:
+            return ExecResult(127, f"OCI runtime exec failed: {missing}")
+        return ExecResult(done.returncode, done.stdout + done.stderr)
+
+    return made(run)
+
+
+def made(run: Callable[..., ExecResult]) -> Any:
+    return SimpleNamespace(name="e2e-mediamtx", exec=run)
+
+
+def test_a_container_without_python_tells_its_open_files_and_its_memory(
+    bare_container: Any, tmp_path: Path
+) -> None:
+    files, memory_mib = holds(bare_container)
+    assert memory_mib > 1
+    more = [(tmp_path / "sh").open("rb") for _ in range(FILES_OPEN)]
+    try:
+        assert holds(bare_container)[0] == files + FILES_OPEN
+    finally:
+        for each in more:
+            each.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ExecResult(127, 'exec: "sh": executable file not found in $PATH'),
+        ExecResult(1, ""),
+        ExecResult(0, "12\n"),
+    ],
+)
+def test_a_container_that_does_not_tell_is_an_error_of_the_harness(said: ExecResult) -> None:
+    with pytest.raises(HarnessError, match="e2e-mediamtx does not tell what it holds"):
+        holds(made(lambda *_argv: said))
