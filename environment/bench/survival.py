@@ -26,9 +26,13 @@ GROWTH_MIB: Final = 16.0
 _CLIP: Final = "5min-loop.mp4"
 _STREAM: Final = "live/bench/in"
 _SEGMENT_WITHIN_S: Final = 60.0
-# MediaMTX's own image has no more than busybox. A folder that cannot be read leaves one word.
-_HOLDINGS: Final = """set -- /proc/1/fd/*
-[ $# -gt 1 ] && echo $# && awk '/^VmRSS/ { print $2 }' /proc/1/status"""
+# MediaMTX's own image has no more than busybox. A folder that cannot be read leaves one word. An
+# init that only reaps is not the one to ask.
+_HOLDINGS: Final = """pid=1
+read -r name < /proc/1/comm
+case $name in tini|docker-init) read -r pid others < /proc/1/task/1/children;; esac
+set -- /proc/$pid/fd/*
+[ $# -gt 1 ] && echo $# && awk '/^VmRSS/ { print $2 }' /proc/$pid/status"""
 _FIGURES: Final = 2
 _KIBI: Final = 1024
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -30,15 +29,17 @@ def test_a_silence_is_from_growth_to_growth_though_nobody_answered_meanwhile() -
 
 @pytest.fixture
 def bare_container(tmp_path: Path) -> Any:
-    """One that has a shell and awk, as busybox brings them, and whose first process is this."""
+    """One that has a shell and awk, as busybox brings them, and the processes of a made /proc."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
     for program in ("sh", "awk"):
-        (tmp_path / program).symlink_to(shutil.which(program) or "")
+        (programs / program).symlink_to(shutil.which(program) or "")
 
     def run(*argv: str) -> ExecResult:
-        here = [word.replace("/proc/1/", f"/proc/{os.getpid()}/") for word in argv]
+        here = [word.replace("/proc/", f"{tmp_path}/proc/") for word in argv]
         try:
             done = subprocess.run(
-                here, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+                here, env={"PATH": str(programs)}, capture_output=True, text=True, check=False
             )
         except FileNotFoundError as missing:
             return ExecResult(127, f"OCI runtime exec failed: {missing}")
@@ -51,17 +52,31 @@ def made(run: Callable[..., ExecResult]) -> Any:
     return SimpleNamespace(name="e2e-mediamtx", exec=run)
 
 
+def process(folder: Path, name: str, *, files: int, mib: int, children: str = "") -> None:
+    (folder / "fd").mkdir(parents=True)
+    for number in range(files):
+        (folder / "fd" / str(number)).touch()
+    task = folder / "task" / folder.name
+    task.mkdir(parents=True)
+    (task / "children").write_text(f"{children}\n")
+    (folder / "comm").write_text(f"{name}\n")
+    (folder / "status").write_text(f"Name:\t{name}\nVmRSS:\t{1024 * mib:8d} kB\n")
+
+
 def test_a_container_without_python_tells_its_open_files_and_its_memory(
     bare_container: Any, tmp_path: Path
 ) -> None:
-    files, memory_mib = holds(bare_container)
-    assert memory_mib > 1
-    more = [(tmp_path / "sh").open("rb") for _ in range(FILES_OPEN)]
-    try:
-        assert holds(bare_container)[0] == files + FILES_OPEN
-    finally:
-        for each in more:
-            each.close()
+    process(tmp_path / "proc" / "1", "mediamtx", files=FILES_OPEN, mib=30)
+    assert holds(bare_container) == (FILES_OPEN, 30.0)
+
+
+@pytest.mark.parametrize("init", ["tini", "docker-init"])
+def test_not_the_init_is_asked_but_whom_it_looks_after(
+    bare_container: Any, tmp_path: Path, init: str
+) -> None:
+    process(tmp_path / "proc" / "1", init, files=3, mib=1, children="7 12 ")
+    process(tmp_path / "proc" / "7", "python3", files=FILES_OPEN, mib=80)
+    assert holds(bare_container) == (FILES_OPEN, 80.0)
 
 
 @pytest.mark.parametrize(
