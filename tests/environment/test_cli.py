@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +12,7 @@ from docker.errors import APIError
 
 from environment import __main__ as cli
 from environment import commands
+from environment.bench import __main__ as bench
 from environment.errors import EngineUnavailable
 
 COMMANDS = (
@@ -46,6 +51,37 @@ def test_an_engine_that_fails_is_one_line_and_status_2(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "no space left on device" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room on that disk"),
+        (errno.EACCES, "must be yours"),
+        (errno.EROFS, "must be yours"),
+        (errno.EMFILE, "put that right"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line_and_status_2(
+    number: int,
+    remedy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_anything: object) -> None:
+        raise OSError(number, os.strerror(number), "/there/run.log")
+
+    monkeypatch.setattr(commands, "ensure_engine", fail)
+    monkeypatch.setattr(bench, "_measure_profile", fail)
+    monkeypatch.setattr(sys, "argv", ["bench"])
+    monkeypatch.setattr(signal, "signal", lambda *_anything: None)
+    for main in (lambda: cli.main(["images"]), bench.main):
+        assert main() == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert os.strerror(number) in said
+        assert "/there/run.log" in said
+        assert remedy in said
 
 
 def test_an_interrupt_is_quiet(
