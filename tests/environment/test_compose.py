@@ -15,7 +15,7 @@ from environment.provision import debian
 from environment.provision.compose import Compose, ensure_compose, find_compose
 from environment.session import DUAL_CLIP, MAIN_CLIP, Session
 from environment.settings import Settings, load_settings
-from environment.stack import blueprint
+from environment.stack import blueprint, compose_project
 from environment.stack import compose_variables as told
 from environment.stack.compose_project import ComposeFailed, ComposeProject, Volume
 from environment.stack.ownership import Owner
@@ -35,6 +35,7 @@ RECORDING = """#!/bin/sh
 printf '%s\\n' "$*" >> "$SAID"
 echo "STS_PORT=$STS_PORT" >> "$SAID"
 case "$*" in *config) echo "a warning" >&2; echo "networks: ${E2E_STS_NETWORK:-none}"; exit;; esac
+[ -z "$HANGS" ] || { echo "$HANGS"; exec sleep 30; }
 [ -z "$REFUSES" ] || { echo "$REFUSES"; exit 1; }
 echo done
 """
@@ -128,6 +129,17 @@ def test_a_refusal_is_told_with_what_compose_said(
     with pytest.raises(ComposeFailed, match="already allocated") as refused:
         make_project(tmp_path).up()
     assert is_port_conflict(refused.value.refusal)
+
+
+def test_what_compose_said_before_its_time_was_over_is_told(
+    said: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANGS", "Container e2e-sts-service  Waiting")
+    monkeypatch.setattr(compose_project, "UP_TIMEOUT_S", 3.0)
+    with pytest.raises(ComposeFailed, match="not done within 3 s") as late:
+        make_project(tmp_path).up()
+    assert late.value.said == "Container e2e-sts-service  Waiting\n"
+    assert "e2e-sts-service  Waiting" in str(late.value)
 
 
 def test_019_has_its_own_numbers_unless_they_are_said() -> None:
