@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,7 +76,8 @@ def test_what_the_machine_refuses_is_one_line_and_status_2(
     monkeypatch.setattr(bench, "_measure_profile", fail)
     monkeypatch.setattr(sys, "argv", ["bench"])
     monkeypatch.setattr(signal, "signal", lambda *_anything: None)
-    for main in (lambda: cli.main(["images"]), bench.main):
+    commands_that_fail: tuple[Callable[[], int], ...] = (lambda: cli.main(["images"]), bench.main)
+    for main in commands_that_fail:
         assert main() == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1
