@@ -27,7 +27,7 @@ from environment.provision.workbench import (
     train_models,
 )
 from environment.settings import REPO_ROOT, Settings, load_settings
-from environment.stack.ownership import Owner
+from environment.stack.ownership import KEPT_RUN, Owner, taken_down_by
 from environment.stack.production import ProductionStack
 from environment.stack.reaper import reap, remove_all, remove_kept
 from environment.stack.sweeping import sweep_in_turn
@@ -213,7 +213,7 @@ def _remove_image(client: docker.DockerClient, image: Image, progress: Progress)
 
 
 def _kept_run(settings: Settings) -> str:
-    return settings.e2e_run_id or "up"
+    return settings.e2e_run_id or KEPT_RUN
 
 
 def _say_images(progress: Progress, found: ImageSet) -> None:
@@ -243,5 +243,5 @@ To try, in two terminals, the second one some 8 s after the first:
   ffmpeg -re -i {CLIP} -c copy -f flv -flvflags no_duration_filesize {source}
   ffplay {dubbed}
 
-`make down` removes it.
+`{taken_down_by(_kept_run(stack.settings))}` removes it.
 """
