@@ -12,6 +12,14 @@ from docker.models.images import Image
 
 from environment.console import Progress
 from environment.errors import ToolUnavailable
+from environment.evidence.artifacts import (
+    STACK_LOGS,
+    RunArtifacts,
+    gather,
+    new_run_id,
+    save_container_logs,
+)
+from environment.evidence.report import shown
 from environment.provision.engine import ensure_engine, find_engine
 from environment.provision.images import LABEL, ImageSet, ensure_images
 from environment.provision.locks import SETUP_FOLDER
@@ -90,8 +98,12 @@ def up(progress: Progress) -> int:
     try:
         with progress.step("start the system"):
             stack.start()
-    except BaseException:
-        reap(client, owner)
+    except BaseException as error:
+        try:
+            if isinstance(error, Exception):
+                _keep_logs(progress, stack, error)
+        finally:
+            reap(client, owner)
         raise
     print(_where_it_listens(stack, describe(stack)))
     return 0
@@ -210,6 +222,23 @@ def _remove_image(client: docker.DockerClient, image: Image, progress: Progress)
             progress.line(f"kept    {reference}: {error.explanation}")
         else:
             progress.line(f"removed {reference}")
+
+
+def _keep_logs(progress: Progress, stack: ProductionStack, error: Exception) -> None:
+    """Leave the containers' logs where a run of the suite leaves them; they go with these."""
+
+    def keep() -> None:
+        if all(container.status == "absent" for container in stack.containers.values()):
+            return
+        settings = stack.settings
+        store = RunArtifacts(settings.artifacts_root, new_run_id(settings.e2e_run_id))
+        store.log("up_failed", error=str(error).splitlines()[0] if str(error) else None)
+        store.log.close()
+        save_container_logs(stack, store.folder / STACK_LOGS, since=0.0)
+        progress.line(f"the containers' logs: {shown(store.folder / STACK_LOGS, REPO_ROOT)}/")
+
+    for trouble in gather("the containers' logs could not be kept", keep):
+        progress.line(trouble)
 
 
 def _kept_run(settings: Settings) -> str:
