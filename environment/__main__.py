@@ -10,18 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-import requests
-from docker.errors import APIError, DockerException
-
 from environment import commands
 from environment.console import Progress
-from environment.errors import HarnessError
+from environment.endings import ended
 from environment.settings import REPO_ROOT
 from environment.specification.commands import print_trace, print_verbatim
 
 RESULTS = REPO_ROOT / "artifacts" / "results" / "behave"
-EXIT_CANNOT = 2
-EXIT_INTERRUPTED = 130
 ECHO_S = 2.0
 
 PASSING_ON = frozenset({"fixtures", "models", "engines", "suite", "soak"})
@@ -120,21 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "verbatim": lambda: print_verbatim(arguments.specs),
         "clean": lambda: commands.clean(progress),
     }
-    try:
-        return run[arguments.command]()
-    except HarnessError as error:
-        print(error, file=sys.stderr)
-        return EXIT_CANNOT
-    except (DockerException, requests.RequestException) as error:
-        reason = error.explanation if isinstance(error, APIError) else None
-        print(
-            f"The Docker engine failed: {reason or error}. Remedy: see its log, run this again.",
-            file=sys.stderr,
-        )
-        return EXIT_CANNOT
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return ended(run[arguments.command])
 
 
 class Interrupt:

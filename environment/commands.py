@@ -12,6 +12,14 @@ from docker.models.images import Image
 
 from environment.console import Progress
 from environment.errors import ToolUnavailable
+from environment.evidence.artifacts import (
+    STACK_LOGS,
+    RunArtifacts,
+    gather,
+    new_run_id,
+    save_container_logs,
+)
+from environment.evidence.report import shown
 from environment.provision.engine import ensure_engine, find_engine
 from environment.provision.images import LABEL, ImageSet, ensure_images
 from environment.provision.locks import SETUP_FOLDER
@@ -27,7 +35,7 @@ from environment.provision.workbench import (
     train_models,
 )
 from environment.settings import REPO_ROOT, Settings, load_settings
-from environment.stack.ownership import Owner
+from environment.stack.ownership import KEPT_RUN, Owner, taken_down_by
 from environment.stack.production import ProductionStack
 from environment.stack.reaper import reap, remove_all, remove_kept
 from environment.stack.sweeping import sweep_in_turn
@@ -90,8 +98,12 @@ def up(progress: Progress) -> int:
     try:
         with progress.step("start the system"):
             stack.start()
-    except BaseException:
-        reap(client, owner)
+    except BaseException as error:
+        try:
+            if isinstance(error, Exception):
+                _keep_logs(progress, stack, error)
+        finally:
+            reap(client, owner)
         raise
     print(_where_it_listens(stack, describe(stack)))
     return 0
@@ -212,8 +224,25 @@ def _remove_image(client: docker.DockerClient, image: Image, progress: Progress)
             progress.line(f"removed {reference}")
 
 
+def _keep_logs(progress: Progress, stack: ProductionStack, error: Exception) -> None:
+    """Leave the containers' logs where a run of the suite leaves them; they go with these."""
+
+    def keep() -> None:
+        if all(container.status == "absent" for container in stack.containers.values()):
+            return
+        settings = stack.settings
+        store = RunArtifacts(settings.artifacts_root, new_run_id(settings.e2e_run_id))
+        store.log("up_failed", error=str(error).splitlines()[0] if str(error) else None)
+        store.log.close()
+        save_container_logs(stack, store.folder / STACK_LOGS, since=0.0)
+        progress.line(f"the containers' logs: {shown(store.folder / STACK_LOGS, REPO_ROOT)}/")
+
+    for trouble in gather("the containers' logs could not be kept", keep):
+        progress.line(trouble)
+
+
 def _kept_run(settings: Settings) -> str:
-    return settings.e2e_run_id or "up"
+    return settings.e2e_run_id or KEPT_RUN
 
 
 def _say_images(progress: Progress, found: ImageSet) -> None:
@@ -243,5 +272,5 @@ To try, in two terminals, the second one some 8 s after the first:
   ffmpeg -re -i {CLIP} -c copy -f flv -flvflags no_duration_filesize {source}
   ffplay {dubbed}
 
-`make down` removes it.
+`{taken_down_by(_kept_run(stack.settings))}` removes it.
 """

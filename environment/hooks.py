@@ -123,8 +123,9 @@ def after_all(context: Context) -> None:
         raise
     finally:
         summary = _summarise(session, list(_scenarios(context)))
-        write_json(session.artifacts / "summary.json", summary.document())
+        # First what a full disk cannot refuse.
         print(render(summary, relative_to=REPO_ROOT), flush=True)
+        write_json(session.artifacts / "summary.json", summary.document())
 
 
 def _say_aloud(*hooks: Any) -> None:

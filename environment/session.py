@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,14 @@ import requests
 from environment.bring_up import DUAL_TAG, bring_up_dual, bring_up_production
 from environment.console import Progress
 from environment.errors import HarnessError
-from environment.evidence.artifacts import RunArtifacts, gather, save_container_logs, slug
+from environment.evidence.artifacts import (
+    STACK_LOGS,
+    RunArtifacts,
+    gather,
+    new_run_id,
+    save_container_logs,
+    slug,
+)
 from environment.ground import Ground, prepare_ground
 from environment.runs.observer import Observer
 from environment.runs.pipeline import run_pipeline
@@ -322,7 +328,8 @@ class Session:
             system = describe(stack)
         except BaseException as error:
             # What did not come up says why in its log, which goes with its container.
-            gather("logs", partial(save_container_logs, stack, self.artifacts / "stack", since=0.0))
+            folder = self.artifacts / STACK_LOGS
+            gather("logs", partial(save_container_logs, stack, folder, since=0.0))
             for trouble in gather("taking the stack down", stack.down):
                 error.add_note(trouble)
             raise
@@ -362,5 +369,4 @@ class Session:
 
 
 def _run_id(settings: Settings) -> str:
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    return f"{stamp}-{settings.e2e_run_id}" if settings.e2e_run_id else stamp
+    return new_run_id(settings.e2e_run_id)

@@ -8,17 +8,15 @@ import sys
 from types import FrameType
 from typing import Final
 
-import requests
 from rich.console import Console
 
 from environment.bench import images, pipeline, speech, survival, wire
 from environment.bench.rows import table_of, write
 from environment.console import Progress
-from environment.errors import HarnessError
+from environment.endings import ended
 from environment.session import Session
 from environment.settings import Settings, load_settings
 
-EXIT_CANNOT: Final = 2
 _WIDTH: Final = 110
 
 
@@ -26,18 +24,15 @@ def main() -> int:
     """Measure, print, write; 1 when a row misses its bound, 2 when nothing could be measured."""
     profiles = _profiles()
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        settings = load_settings()
-        met = [
-            _measure_profile(settings.model_copy(update={"sts_profile": profile}))
-            for profile in profiles or [settings.sts_profile]
-        ]
-    except (HarnessError, requests.RequestException, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return EXIT_CANNOT
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return ended(lambda: _measure(profiles))
+
+
+def _measure(profiles: list[str]) -> int:
+    settings = load_settings()
+    met = [
+        _measure_profile(settings.model_copy(update={"sts_profile": profile}))
+        for profile in profiles or [settings.sts_profile]
+    ]
     return 0 if all(met) else 1
 
 

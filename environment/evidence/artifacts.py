@@ -27,6 +27,8 @@ KEPT_RUNS: Final = 20
 AT_WORK_S: Final = 3600.0
 """A run whose log was written within this time may still be under way."""
 RUN_LOG: Final = "run.log"
+STACK_LOGS: Final = "stack"
+"""Of a run's folder: the logs of containers that did not come up."""
 _RUN_FOLDER: Final = re.compile(r"\d{8}-\d{6}-\d{3}")
 _SLUG_CHARS: Final = 48
 _BASE64_KEY: Final = "data_base64"
@@ -88,6 +90,12 @@ class RunArtifacts:
             number += 1
         self._given.add(folder)
         return folder
+
+
+def new_run_id(e2e_run_id: str) -> str:
+    """Return the name of a run that begins now, and of its folder; E2E_RUN_ID is part of it."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    return f"{stamp}-{e2e_run_id}" if e2e_run_id else stamp
 
 
 def remove_old_runs(root: Path, *, keep: int = KEPT_RUNS) -> list[Path]:

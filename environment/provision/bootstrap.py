@@ -5,6 +5,7 @@ Runs on the host's own Python before anything is installed, hence the standard l
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -31,9 +32,32 @@ def main(root: Path = ROOT) -> int:
     except BootstrapError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(refusal(error), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def refusal(error: OSError) -> str:
+    """The line for what the machine refused, such as a full disk: the cause, and a remedy.
+
+    One without a number is of our own making, and says both itself.
+    """
+    said = " ".join(str(error).split())
+    if error.errno is None and said:
+        return said
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        remedy = "make room on that disk, and run this again."
+    elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        remedy = (
+            "the checkout with all in it must be yours to write (`sudo chown -R $USER .` in it "
+            "makes it so); run this again."
+        )
+    else:
+        remedy = "put that right, and run this again."
+    return f"The machine refused: {said or type(error).__name__}. Remedy: {remedy}"
 
 
 def ensure_environment(root: Path) -> None:

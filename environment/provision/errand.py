@@ -7,7 +7,8 @@ import tarfile
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -95,6 +96,27 @@ def run_errand(
         remove(container)
 
 
+@contextmanager
+def removed_after(container: Container, timeout_s: float) -> Iterator[threading.Event]:
+    """Remove it if the context lasts longer than that, which ends its log; yields whether it did.
+
+    Following a log has no bound of its own.
+    """
+    overdue = threading.Event()
+
+    def end() -> None:
+        overdue.set()
+        remove(container)
+
+    deadline = threading.Timer(timeout_s, end)
+    deadline.daemon = True
+    deadline.start()
+    try:
+        yield overdue
+    finally:
+        deadline.cancel()
+
+
 def packed(files: Mapping[str, bytes]) -> bytes:
     """A tar of `files`, readable by all."""
     buffer = io.BytesIO()
@@ -134,33 +156,23 @@ def _created(client: docker.DockerClient, errand: Errand, owner: Owner) -> Conta
 
 
 def _followed(container: Container, errand: Errand, tell: Callable[[bytes], object]) -> Outcome:
-    overdue = threading.Event()
-
-    def end() -> None:
-        overdue.set()
-        remove(container)
-
-    deadline = threading.Timer(errand.timeout_s, end)
-    deadline.daemon = True
-    deadline.start()
     said: deque[bytes] = deque()
     kept_bytes = 0
-    try:
-        for chunk in container.logs(stream=True, follow=True):
-            tell(chunk)
-            said.append(chunk)
-            kept_bytes += len(chunk)
-            while kept_bytes > _TAIL_BYTES and len(said) > 1:
-                kept_bytes -= len(said.popleft())
-        tail = b"".join(said).decode(errors="replace")
-        if not overdue.is_set():
-            return Outcome(int(container.wait(timeout=60)["StatusCode"]), tail)
-    except (NotFound, requests.RequestException):
-        if not overdue.is_set():
-            raise
-        tail = b"".join(said).decode(errors="replace")
-    finally:
-        deadline.cancel()
+    with removed_after(container, errand.timeout_s) as overdue:
+        try:
+            for chunk in container.logs(stream=True, follow=True):
+                tell(chunk)
+                said.append(chunk)
+                kept_bytes += len(chunk)
+                while kept_bytes > _TAIL_BYTES and len(said) > 1:
+                    kept_bytes -= len(said.popleft())
+            tail = b"".join(said).decode(errors="replace")
+            if not overdue.is_set():
+                return Outcome(int(container.wait(timeout=60)["StatusCode"]), tail)
+        except (NotFound, requests.RequestException):
+            if not overdue.is_set():
+                raise
+            tail = b"".join(said).decode(errors="replace")
     raise WaitTimeout(f"{errand.name} to end", timeout_s=errand.timeout_s, last_seen=tail[-500:])
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import docker
 import requests
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import Mount
 
@@ -24,13 +24,14 @@ from environment.console import Progress, Step
 from environment.errors import ImageUnavailable
 from environment.provision.base_image import BaseImage
 from environment.provision.build_context import Source
-from environment.provision.errand import packed, remove
+from environment.provision.errand import packed, remove, removed_after
 from environment.provision.locks import SETUP_FOLDER
 from environment.provision.pins import Pins, read_pins
 from environment.provision.pip_config import read_pip_config
 from environment.stack.ownership import Owner
 
 TIMEOUT_S: Final = 1800.0
+_END_TIMEOUT_S: Final = 60.0
 LABEL: Final = "dubspec.wheels"
 _RUN: Final = "wheels"
 
@@ -165,8 +166,7 @@ def _run_pip(
     try:
         container.put_archive("/", packed({**config.files, f"{_OUT}/.keep": b""}))
         container.start()
-        tail = _follow(container, step)
-        status = int(container.wait(timeout=TIMEOUT_S)["StatusCode"])
+        status, tail = _followed(container, source, step)
         _unpack(container, target)
         if status != 0:
             raise ImageUnavailable(
@@ -184,9 +184,27 @@ def _run_pip(
         remove(container)
 
 
-def _follow(container: Container, step: Step) -> deque[str]:
-    """Tell what pip says; a download that takes a while is worth a line of its own."""
+def _followed(container: Container, source: Source, step: Step) -> tuple[int, deque[str]]:
+    """Wait for pip's end; its exit status, and the last it said."""
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    with removed_after(container, TIMEOUT_S) as overdue:
+        try:
+            _follow(container, step, tail)
+            if not overdue.is_set():
+                return int(container.wait(timeout=_END_TIMEOUT_S)["StatusCode"]), tail
+        except (NotFound, requests.RequestException):
+            if not overdue.is_set():
+                raise
+    raise ImageUnavailable(
+        f"pip had not made the wheels for {source.name} after {TIMEOUT_S:g} s; it said:\n"
+        + "\n".join(tail)
+        + "\n",
+        remedy="see that this machine reaches its package index quickly, and run this again.",
+    )
+
+
+def _follow(container: Container, step: Step, tail: deque[str]) -> None:
+    """Tell what pip says; a download that takes a while is worth a line of its own."""
     for chunk in container.logs(stream=True, follow=True):
         for line in chunk.decode(errors="replace").splitlines():
             tail.append(f"  {line}")
@@ -195,7 +213,6 @@ def _follow(container: Container, step: Step) -> deque[str]:
                 step.note(f"download {download['name']}, {download['mb']} MB")
             else:
                 step.detail(line)
-    return tail
 
 
 def _unpack(container: Container, target: Path) -> None:

@@ -10,13 +10,27 @@ from typing import Any, Final
 
 from environment.errors import SettingsInvalid
 from environment.provision.build_context import Source, take_snapshot
+from environment.settings import REPO_ROOT, Settings
+from environment.stack.compose_variables import MEDIA_FILE, STS_FILE
 from environment.suite_runs.attempt import Attempt, Scenario
 
 SUM: Final = "soak.json"
 _SUITE: Final = tuple(
     PurePosixPath(name)
-    for name in ("environment", "features", "services", "steps", "requirements.txt")
+    for name in (
+        "environment",
+        "features",
+        "fixtures",
+        "services",
+        "steps",
+        "behave.ini",
+        "environment.py",
+        "requirements.txt",
+        # No image holds these, so that a folder's snapshot leaves them out.
+        *(file.relative_to(REPO_ROOT).as_posix() for file in (MEDIA_FILE, STS_FILE)),
+    )
 )
+_OF_THE_HARNESS: Final = "E2E_"
 
 
 @dataclass(frozen=True)
@@ -27,10 +41,18 @@ class Past:
     attempts: tuple[Attempt, ...]
 
 
-def identity(arguments: Sequence[str], jobs: int) -> dict[str, Any]:
-    """What runs have to share to be counted together: what is run, and how."""
+def identity(settings: Settings, arguments: Sequence[str], jobs: int) -> dict[str, Any]:
+    """What runs have to share to be counted together: what is run, how, and on what system.
+
+    Of the settings those of the product, where they are not the defaults, which are the suite's.
+    """
     suite = take_snapshot(Source("suite", PurePosixPath(), _SUITE)).hash("")
-    return {"arguments": list(arguments), "jobs": jobs, "suite": suite}
+    product = {
+        variable.name: variable.value
+        for variable in settings.variables()
+        if variable.value != variable.default and not variable.name.startswith(_OF_THE_HARNESS)
+    }
+    return {"arguments": list(arguments), "jobs": jobs, "suite": suite, **product}
 
 
 def newest(root: Path, wanted: dict[str, Any]) -> Past:
@@ -43,9 +65,9 @@ def newest(root: Path, wanted: dict[str, Any]) -> Past:
     if not sums:
         raise SettingsInvalid("There is no soak to go on with.", remedy="leave out --go-on.")
     document = json.loads(sums[-1].read_text(encoding="utf-8"))
-    told = document.get("identity")
-    if told != wanted:
-        differs = [key for key, value in wanted.items() if (told or {}).get(key) != value]
+    told = document.get("identity") or {}
+    differs = [key for key in {**wanted, **told} if wanted.get(key) != told.get(key)]
+    if differs:
         raise SettingsInvalid(
             f"{sums[-1].parent.name} was a soak of something else: {', '.join(differs)} changed.",
             remedy="leave out --go-on: runs of different suites cannot be counted together.",

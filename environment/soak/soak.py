@@ -48,7 +48,7 @@ def soak(
     if runs < 1:
         raise SettingsInvalid(f"{runs} runs show nothing.", remedy="ask for one at least.")
     selected = with_features(arguments)
-    identity = past.identity(selected, jobs)
+    identity = past.identity(settings, selected, jobs)
     if go_on:
         folder, attempts = _taken_up(progress, past.newest(settings.artifacts_root, identity))
     else:

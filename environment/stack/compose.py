@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,18 +163,29 @@ class ComposeStack:
             free_project(self._client, *self._names_of(key))
         # Two that made the same network at once would make two of one name.
         apart = len({project.network for project in self.projects.values()})
+        cancelled = threading.Event()
         with ThreadPoolExecutor(max_workers=apart) as pool:
-            for launch in [pool.submit(self.up, key) for key in self.projects]:
-                launch.result()
+            try:
+                launches = [pool.submit(self.up, key, cancelled=cancelled) for key in self.projects]
+                done, _ = wait(launches, return_when=FIRST_EXCEPTION)
+            finally:
+                # An interrupt, or the first failure: the other's health no longer matters.
+                cancelled.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+        for launch in done:
+            launch.result()
         self.media_service.wait_ready(self.settings.load_timeout)
         for container in self.containers.values():
             container.wait_check_passed()
         self._started_in_s = time.monotonic() - begun
         self._on_event("stack_healthy", took_s=round(self._started_in_s, 2))
 
-    def up(self, key: str, *, healthy: bool = True) -> None:
+    def up(
+        self, key: str, *, healthy: bool = True, cancelled: threading.Event | None = None
+    ) -> None:
         """`up` of one project; returns when its own containers are healthy, or at once.
 
+        `cancelled`, set by whoever loses interest, ends the wait for them with `NotHealthy`.
         Raises as `start` does.
         """
         project = self.projects[key]
@@ -195,7 +207,7 @@ class ComposeStack:
         self.adopt(key)
         if healthy:
             for container in self.of_project(key):
-                container.wait_healthy()
+                container.wait_healthy(cancelled=cancelled)
 
     def adopt(self, key: str) -> None:
         """Take up the containers of a project as compose has made them."""

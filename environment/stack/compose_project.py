@@ -156,7 +156,7 @@ class ComposeProject:
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired as late:
-            said = late.stdout if isinstance(late.stdout, str) else ""
+            said = _text(late.stdout) + _text(late.stderr)
             raise ComposeFailed(
                 f"`{self._compose} {command[0]}` of {self.name} was not done within "
                 f"{timeout_s:g} s; it said:\n{said[-_SAID_CHARS:]}",
@@ -191,3 +191,8 @@ class ComposeProject:
             "networks": {"default": network},
             **({"volumes": owned} if owned else {}),
         }
+
+
+def _text(said: str | bytes | None) -> str:
+    # What a command that was ended had said comes as bytes, whatever was asked for.
+    return said.decode(errors="replace") if isinstance(said, bytes) else said or ""

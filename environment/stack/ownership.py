@@ -15,6 +15,9 @@ _BOOT_LABEL: Final = "e2e.boot"
 _NAMESPACE_LABEL: Final = "e2e.pidns"
 _KEPT_LABEL: Final = "e2e.kept"
 
+KEPT_RUN: Final = "up"
+"""The run of a `make up` that was given no E2E_RUN_ID."""
+
 Fate = Literal["kept", "alive", "gone", "rebooted", "unknown"]
 
 
@@ -84,7 +87,10 @@ class Owner:
         """What to do where this one's objects are in the way and must not simply be removed."""
         fate = self.fate()
         if fate == "kept":
-            return "set E2E_RUN_ID to run beside it, or `make down` to remove what is up."
+            return (
+                f"set E2E_RUN_ID to run beside it, or `{taken_down_by(self.run)}` "
+                "to remove what is up."
+            )
         if fate == "alive":
             return "set E2E_RUN_ID to run beside it, or wait for its end."
         return (
@@ -96,6 +102,11 @@ class Owner:
         if self.kept:
             return f"the stack {self.run!r} that `make up` left running"
         return f"the run {self.run!r} (pid {self.pid})"
+
+
+def taken_down_by(run: str) -> str:
+    """The command that removes what `make up` left running as that run."""
+    return "make down" if run == KEPT_RUN else f"E2E_RUN_ID={run} make down"
 
 
 def start_time(pid: int) -> str | None:

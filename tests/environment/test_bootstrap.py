@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 from pathlib import Path
 
@@ -84,6 +85,27 @@ def test_a_pip_that_fails_is_one_line_with_a_remedy(
     monkeypatch.setattr(bootstrap, "_install", fail)
     assert bootstrap.main(checkout) == 2
     assert capsys.readouterr().err == "pip cannot install x. Remedy: y.\n"
+
+
+def test_a_checkout_of_somebody_else_s_is_one_line_with_a_remedy(
+    checkout: Path,
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(checkout / ".venv"))
+
+    monkeypatch.setattr(bootstrap, "_make", refuse)
+    assert bootstrap.main(checkout) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(checkout / ".venv") in said
+    assert "must be yours" in said
+
+
+def test_what_says_its_own_remedy_is_told_as_it_is() -> None:
+    assert bootstrap.refusal(FileNotFoundError("No clip. Remedy: x.")) == "No clip. Remedy: x."
 
 
 def test_an_old_python_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 
 from environment import session as session_module
-from environment.errors import ToolUnavailable
+from environment.errors import NotHealthy, ToolUnavailable
 from environment.provision import debian
 from environment.provision.compose import Compose, ensure_compose, find_compose
 from environment.session import DUAL_CLIP, MAIN_CLIP, Session
 from environment.settings import Settings, load_settings
-from environment.stack import blueprint
+from environment.stack import blueprint, compose_project
+from environment.stack import compose as compose_stack
 from environment.stack import compose_variables as told
 from environment.stack.compose_project import ComposeFailed, ComposeProject, Volume
 from environment.stack.ownership import Owner
@@ -35,6 +37,7 @@ RECORDING = """#!/bin/sh
 printf '%s\\n' "$*" >> "$SAID"
 echo "STS_PORT=$STS_PORT" >> "$SAID"
 case "$*" in *config) echo "a warning" >&2; echo "networks: ${E2E_STS_NETWORK:-none}"; exit;; esac
+[ -z "$HANGS" ] || { echo "$HANGS"; exec sleep 30; }
 [ -z "$REFUSES" ] || { echo "$REFUSES"; exit 1; }
 echo done
 """
@@ -128,6 +131,58 @@ def test_a_refusal_is_told_with_what_compose_said(
     with pytest.raises(ComposeFailed, match="already allocated") as refused:
         make_project(tmp_path).up()
     assert is_port_conflict(refused.value.refusal)
+
+
+def test_what_compose_said_before_its_time_was_over_is_told(
+    said: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANGS", "Container e2e-sts-service  Waiting")
+    monkeypatch.setattr(compose_project, "UP_TIMEOUT_S", 3.0)
+    with pytest.raises(ComposeFailed, match="not done within 3 s") as late:
+        make_project(tmp_path).up()
+    assert late.value.said == "Container e2e-sts-service  Waiting\n"
+    assert "e2e-sts-service  Waiting" in str(late.value)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_nobody_waits_for_a_project_s_health_once_the_start_has_failed(
+    interrupted: bool, said: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = compose_stack.ComposeStack(
+        SimpleNamespace(),  # type: ignore[arg-type]
+        IMAGES,
+        make_settings(),
+        OWNER,
+        compose=Compose(("docker-compose",), "1.29.2"),
+        folder=tmp_path,
+    )
+    waiting, ended = threading.Event(), threading.Event()
+
+    def wait_healthy(*, cancelled: threading.Event | None = None) -> None:
+        waiting.set()
+        if cancelled is not None and cancelled.wait(10):
+            ended.set()
+        raise NotHealthy("Stopped waiting.")
+
+    def up_media() -> None:
+        assert waiting.wait(10)
+        if not interrupted:
+            raise ComposeFailed("media failed", said="")
+
+    def interrupt(*_anything: object, **_options: object) -> None:
+        assert waiting.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compose_stack, "sweep_in_turn", lambda _client: None)
+    monkeypatch.setattr(stack.projects["media"], "up", up_media)
+    for container in stack.containers.values():
+        monkeypatch.setattr(container, "adopt", lambda _spec: None)
+        monkeypatch.setattr(container, "wait_healthy", wait_healthy)
+    if interrupted:
+        monkeypatch.setattr(compose_stack, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt if interrupted else ComposeFailed):
+        stack.start()
+    assert ended.is_set()
 
 
 def test_019_has_its_own_numbers_unless_they_are_said() -> None:

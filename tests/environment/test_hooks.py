@@ -107,6 +107,14 @@ def warned(context):
 def skipped(context):
     context.scenario.skip("no RTSP here")
 
+@given("a disk that is full from now on")
+def full(context):
+    import errno
+    from environment import hooks
+    def refuse(path, document):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    hooks.write_json = refuse
+
 @given("the clip {name}")
 def clip(context, name):
     context.session.clip(name)
@@ -213,6 +221,19 @@ def test_a_good_run(behave: Any) -> None:
     log = (ran.folder / "artifacts/latest/run.log").read_text()
     assert " stack_started media_server=" in log
     assert " scenario_ended scenario=good status=passed" in log
+
+
+def test_a_full_disk_keeps_nobody_from_the_summary(behave: Any) -> None:
+    ran = behave(
+        """
+        Scenario: good
+          Given a disk that is full from now on
+        """
+    )
+    assert "1 passed, 0 failed" in ran.output
+    assert "No space left on device" in ran.output
+    assert ran.exit_code == 1
+    assert ran.summary == {}
 
 
 def test_a_failure_is_told_and_its_evidence_kept(behave: Any) -> None:

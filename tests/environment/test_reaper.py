@@ -180,7 +180,8 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_it(me: Owner) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"kept": True}, "`make down` to remove"),
+        ({"kept": True, "run": "up"}, "`make down` to remove"),
+        ({"kept": True}, "`E2E_RUN_ID=this-run make down` to remove"),
         ({}, "wait for its end"),
         ({"namespace": "y"}, "python -m environment down --all"),
         ({"boot": "2"}, "python -m environment down --all"),

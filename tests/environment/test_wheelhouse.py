@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import tarfile
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from environment.console import Progress
 from environment.errors import ImageUnavailable
@@ -151,6 +153,29 @@ def test_a_failure_shows_what_pip_said_last_and_keeps_what_it_had(source: Source
     assert containers.removed == 1
     assert [wheel.name for wheel in wheels_folder(BASE).iterdir()] == [NUMPY]
     assert [path.name for path in (source.root / ".setup").iterdir()] == ["wheels"]
+
+
+def test_a_pip_that_hangs_is_ended_and_told_with_its_time(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = threading.Event()
+
+    def said() -> Iterator[bytes]:
+        yield b"Collecting numpy\n"
+        assert removed.wait(10), "nobody ended it"
+
+    def gone(**_options: Any) -> None:
+        raise NotFound("no such container")
+
+    containers = Containers()
+    container = containers.create("", [])
+    container.logs = lambda **_options: said()
+    container.remove = lambda **_options: removed.set()
+    container.wait = gone
+    monkeypatch.setattr(containers, "create", lambda *_args, **_options: container)
+    monkeypatch.setattr(wheelhouse, "TIMEOUT_S", 0.2)
+    with pytest.raises(ImageUnavailable, match=r"after 0\.2 s; it said:\n.*Collecting numpy"):
+        ensure(containers, source)
 
 
 def test_a_wheel_of_another_version_than_asked_for_is_told(source: Source) -> None:

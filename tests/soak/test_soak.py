@@ -3,14 +3,16 @@
 import json
 import sys
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from environment.console import Progress
 from environment.errors import SettingsInvalid
+from environment.provision.build_context import Source, take_snapshot
 from environment.settings import Settings
+from environment.soak import past
 from environment.soak.rate import Rate
 from environment.soak.report import SoakReport, render
 from environment.soak.soak import soak
@@ -231,6 +233,36 @@ def test_runs_of_another_suite_are_not_counted(
     soak(quiet()[0], settings, runs=1, program=program)
     with pytest.raises(SettingsInvalid, match=f"something else: {told}"):
         soak(quiet()[0], settings, runs=2, go_on=True, program=program, **changed)
+
+
+def test_runs_of_another_system_are_not_counted(tmp_path: Path) -> None:
+    settings, program = settings_of(tmp_path), fake(tmp_path, GREEN)
+    soak(quiet()[0], settings, runs=1, program=program)
+    harness = settings.model_copy(update={"e2e_keep": True})
+    assert soak(quiet()[0], harness, runs=1, go_on=True, program=program) == 0
+    other = settings.model_copy(update={"sts_profile": "embedded"})
+    with pytest.raises(SettingsInvalid, match="something else: STS_PROFILE changed"):
+        soak(quiet()[0], other, runs=2, go_on=True, program=program)
+    soak(quiet()[0], other, runs=1, program=program)
+    with pytest.raises(SettingsInvalid, match="something else: STS_PROFILE changed"):
+        soak(quiet()[0], settings, runs=2, go_on=True, program=program)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "environment/hooks.py",
+        "fixtures/world.py",
+        "fixtures/streams/30s-english-counting.mp4",
+        "behave.ini",
+        "environment.py",
+        "services/media-service/docker-compose.e2e.yml",
+        "services/sts-service/docker-compose.e2e.yml",
+    ],
+)
+def test_a_suite_is_known_by_all_that_its_runs_are_made_of(name: str) -> None:
+    suite = Source("suite", PurePosixPath(), past._SUITE)
+    assert name in [path for path, _mode, _content in take_snapshot(suite).files]
 
 
 def test_without_a_soak_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
