@@ -14,12 +14,14 @@ import pytest
 from environment.expectations import ExpectationFailed
 from environment.measuring.media import AudioTrack
 from environment.measuring.sound import Samples
+from environment.proofs.configuration_proofs import prove_dub_heard
 from environment.proofs.output_proofs import (
     prove_dubbed,
     prove_in_sync,
     prove_nothing_missing,
     prove_picture_untouched,
 )
+from environment.proofs.validation_proofs import fingerprints
 from environment.runs.run import PipelineRun
 from tests.measuring.making import (
     RATE_HZ,
@@ -138,6 +140,32 @@ def dead_channel(spoken: list[Samples], said: AudioTrack) -> Output:
 
 def swapped(spoken: list[Samples], said: AudioTrack) -> Output:
     return Output(dubbed(spoken[::-1]))
+
+
+def late_original(spoken: list[Samples], said: AudioTrack) -> Output:
+    return Output(place([(1.2, said.cut(0, LENGTH_S - 1.2))], LENGTH_S))
+
+
+def noise_alone(spoken: list[Samples], said: AudioTrack) -> Output:
+    noise = np.random.default_rng(7).normal(0, 0.1, LENGTH_S * RATE_HZ).astype(np.float32)
+    return Output(place([(0, noise)], LENGTH_S))
+
+
+@pytest.mark.parametrize("harm", [late_original, noise_alone])
+def test_what_only_a_fingerprint_takes_for_a_dub_is_refused(
+    harm: Callable[[list[Samples], AudioTrack], Output],
+    record: Record,
+    spoken: list[Samples],
+    said: AudioTrack,
+    source: Path,
+) -> None:
+    run = record(harm(spoken, said), clip=source)
+
+    prove_dub_heard(run, fingerprints(run))
+    with pytest.raises(ExpectationFailed, match="nothing else"):
+        prove_dubbed(run)
+    with pytest.raises(ExpectationFailed, match="found, within"):
+        prove_in_sync(run, 120)
 
 
 @pytest.mark.parametrize(
