@@ -23,12 +23,14 @@ from environment.proofs.configuration_proofs import (
 )
 from environment.proofs.early_end_proofs import prove_refused_at_once
 from environment.proofs.neighbour import neighbour
+from environment.proofs.output_proofs import prove_dubbed, prove_in_sync
 from environment.proofs.side_by_side_proofs import (
     prove_apart,
     prove_at_once,
     prove_made_network,
     prove_same_processes,
 )
+from environment.proofs.survival_proofs import SYNC_WITHIN_MS
 from environment.proofs.validation_proofs import fingerprints, prove_dubs_received
 from environment.runs.configured import (
     BUILDS,
@@ -254,11 +256,13 @@ def told_to_go_on(context: Context) -> None:
 
 @then("`{clip}` is dubbed to its end")
 def dubbed_to_its_end(context: Context, clip: str) -> None:
-    """Publish it; every segment comes back dubbed, and is heard so in the whole output."""
+    """Publish it; every segment comes back dubbed, and that dub alone is heard, in its place."""
     run = run_pipeline(context.session, context.session.clip(clip), name="configured")
     prove_lasts(run, 500)
     prove_dubs_received(run)
     prove_dub_heard(run, fingerprints(run))
+    prove_dubbed(run)
+    prove_in_sync(run, SYNC_WITHIN_MS)
 
 
 def _start(context: Context, **variables: str) -> Configured:

@@ -9,6 +9,7 @@ from environment.proofs.documentation_proofs import (
     prove_defaults,
     prove_documented,
     prove_examples,
+    prove_text_s_defaults,
 )
 from environment.runs.configured import write_variables
 from environment.vocabulary import Context, given, then, when
@@ -31,6 +32,13 @@ def settings_read(context: Context) -> None:
 def each_has_default(context: Context) -> None:
     """Find every variable among what was printed, with its default."""
     prove_defaults(context.run.notes["printed"])
+
+
+@then("those for which the text states a value have that one:")
+def text_s_values(context: Context) -> None:
+    """Compare what was printed for each; other runs must not be needed to see that it moved."""
+    wanted = {row["variable"]: row["default"] for row in context.table}
+    prove_text_s_defaults(context.run.notes["printed"], wanted)
 
 
 @then("the page to which the README leads has each variable with its default and its meaning")

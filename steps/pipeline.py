@@ -13,7 +13,7 @@ from environment.proofs import examination, inside
 from environment.proofs.conversation_proofs import prove_in_turn
 from environment.proofs.endpoints import ask, speaks_rtmp
 from environment.proofs.freshness_proofs import prove_made_now
-from environment.proofs.metric_proofs import prove_processing_time_counted
+from environment.proofs.metric_proofs import prove_processing_time_counted, prove_sts_counted
 from environment.proofs.network_proofs import prove_connected, prove_sends_to
 from environment.proofs.speech_proofs import (
     prove_another_voice,
@@ -190,10 +190,12 @@ def segments_processed(context: Context, count: int) -> None:
     run = context.session.pipeline_run()
     prove_results_in_order(run, count)
     prove_counted(run, "media_service_fragments_sent_total", count)
-    prove_counted(run, "media_service_fragments_processed_total", count, status="success")
+    for labels in ({"status": "success"}, {}):
+        prove_counted(run, "media_service_fragments_processed_total", count, **labels)
     prove_counted(run, "media_service_fragments_fallback_total", 0)
     prove_counted(run, "media_service_fragment_processing_seconds_count", count)
     prove_processing_time_counted(run)
+    prove_sts_counted(run)
 
 
 @then("real transcripts logged")

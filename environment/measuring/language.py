@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Literal
+from typing import Final, Literal
 
 from environment.measuring.transcript import counting_words
 
@@ -55,6 +55,9 @@ _ENGLISH_SMALL = frozenset(
     )
 )
 _ENGLISH_NUMBERS = frozenset(_words(" ".join(counting_words(0, 100))))
+_COMMON: Final = frozenset(_words("a hospital london me no"))
+"""Words of the clips that a right translation may hold as they are; one is a name. A fault would
+hide behind any other."""
 _VOCABULARY: dict[Language, frozenset[str]] = {
     "en": _ENGLISH_NUMBERS | _ENGLISH_SMALL,
     "es": frozenset(_SPANISH_ONES) | frozenset(_SPANISH_TENS) | {_SPANISH_HUNDRED} | _SPANISH_SMALL,
@@ -72,6 +75,15 @@ def language_of(text: str) -> Language:
     if most == 0 or most < _LEAST_SHARE * len(words) or most < _LEAD * second:
         return "unknown"
     return best
+
+
+def left_untranslated(text: str, translation: str) -> tuple[str, ...]:
+    """Name the words of a text that its translation holds as they were, in their order.
+
+    Engines leave a word that they do not know, and the words around it name the language.
+    """
+    translated = set(_words(translation)) - _COMMON
+    return tuple(dict.fromkeys(word for word in _words(text) if word in translated))
 
 
 def is_spanish(text: str) -> bool:

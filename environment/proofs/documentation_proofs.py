@@ -80,6 +80,19 @@ def prove_defaults(printed: Mapping[str, tuple[str, str]]) -> None:
     )
 
 
+def prove_text_s_defaults(
+    printed: Mapping[str, tuple[str, str]], wanted: Mapping[str, str]
+) -> None:
+    """What was printed for these variables, by a process that has none set, is the text's value."""
+    seen = {name: printed[name][0] if name in printed else None for name in wanted}
+    expect(
+        wanted and seen == dict(wanted),
+        expected=f"the defaults that the text states: {dict(wanted)}",
+        seen=seen,
+        hint="environment/settings.py has the defaults.",
+    )
+
+
 def prove_documented(page: Path, printed: Mapping[str, tuple[str, str]]) -> None:
     """The page has a row for every variable, with the default and the meaning that were printed."""
     rows = {

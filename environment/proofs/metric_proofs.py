@@ -1,4 +1,4 @@
-"""Proofs about media-service's metrics: they count what can be heard and seen (FR-044).
+"""Proofs about the services' metrics: they count what can be heard and seen (FR-044).
 
 Each raises ``ExpectationFailed`` with what was expected, seen, and where to look.
 """
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 FALLBACKS: Final = "media_service_fragments_fallback_total"
 PROCESSING: Final = "media_service_fragment_processing_seconds_sum"
+STS_RECEIVED: Final = "sts_fragments_received_total"
+STS_PROCESSED: Final = "sts_fragments_processed_total"
+STS_SECONDS: Final = "sts_fragment_processing_seconds"
+_RESULTS: Final = ("success", "partial", "failed")
 _ROUNDED_S: Final = 0.001
 """The wire's times are whole milliseconds."""
 
@@ -63,6 +67,33 @@ def prove_processing_time_counted(run: PipelineRun) -> None:
         seen=f"{grown_s:.3f} s; trips seen from end to end: {len(whole)}",
         evidence=run.folder / "events.jsonl",
         hint="metrics_before and metrics_after in run.json.",
+    )
+
+
+def prove_sts_counted(run: PipelineRun) -> None:
+    """The counters of sts-service grew by the results of the wire, and by their times (FR-044).
+
+    They are not asked where the endpoint is somebody else's: the run has none of them then.
+    """
+    before, after = run.sts_metrics_before, run.sts_metrics_after
+    if before is None or after is None:
+        return
+    told = Counter(str(fragment.status) for fragment in run.fragments)
+    took_s = sum(fragment.processing_time_ms or 0 for fragment in run.fragments) / 1000
+    wanted: dict[str, float] = {status: told[status] for status in sorted({*told, *_RESULTS})}
+    wanted |= {"received": len(run.fragments), "in all": len(run.fragments)}
+    wanted |= {"timed": len(run.fragments), "seconds": took_s}
+    asked = {status: (STS_PROCESSED, {"status": status}) for status in {*told, *_RESULTS}}
+    asked |= {"received": (STS_RECEIVED, {}), "in all": (STS_PROCESSED, {})}
+    asked |= {"timed": (f"{STS_SECONDS}_count", {}), "seconds": (f"{STS_SECONDS}_sum", {})}
+    grown = {key: total(after, *asked[key]) - total(before, *asked[key]) for key in wanted}
+    expect(
+        run.fragments and all(abs(grown[key] - wanted[key]) < _ROUNDED_S for key in wanted),
+        expected=f"{STS_RECEIVED}, {STS_PROCESSED} and {STS_SECONDS} grown by what the wire "
+        f"shows: {wanted}",
+        seen=grown,
+        evidence=run.folder / "run.json",
+        hint="sts_before and sts_after in run.json; processing_time_ms in events.jsonl.",
     )
 
 

@@ -22,6 +22,7 @@ from environment.measuring.media import (
 from environment.measuring.picture_map import PictureMap, PictureUnmappable, map_pictures
 from environment.measuring.sound import MediaUnreadable
 from environment.proofs import examination
+from environment.proofs.output_end import heard_behind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,19 +169,22 @@ def prove_decodes(run: PipelineRun) -> None:
 def prove_dubbed(run: PipelineRun, *, wordless: Collection[int] = ()) -> None:
     """All that is heard in the output is the dubs of the wire, one after another (SC-004).
 
-    But for the segments of these numbers, in which nothing is said.
+    But for the segments of these numbers, in which nothing is said, and for a rest of the source
+    that is too short to be dubbed.
     """
     examined = examination.output_segments(run)
+    behind = heard_behind(run, examined)
     segments = [segment for segment in examined if segment.number not in wordless]
     places_s = [segment.at_s for segment in segments if segment.at_s is not None]
     expect(
         segments
         and len(examined) == len(run.fragments)
         and all(segment.dubbed for segment in segments)
-        and all(before < after for before, after in pairwise(places_s)),
+        and all(before < after for before, after in pairwise(places_s))
+        and not behind,
         expected="in every segment, on every channel: the dub of the wire, all of it, and "
-        "nothing else (SC-004)",
-        seen=[str(segment) for segment in segments],
+        "nothing else, nor behind the last (SC-004)",
+        seen=[*map(str, segments), *filter(None, [behind])],
         evidence=run.output,
         hint="similarity from 0.90 on is the original; foreign: what is left without the dub.",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from environment.expectations import expect
-from environment.measuring.language import language_of
+from environment.measuring.language import language_of, left_untranslated
 from environment.proofs import examination, spoken
 
 if TYPE_CHECKING:
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
 
 def prove_translated_to(run: DubbedFragments, language: str) -> None:
-    """Each translated text is in that language (FR-018)."""
-    texts = [(language_of(f.translated_text or ""), f.translated_text) for f in run.fragments]
+    """Each translated text is in that language, and no word is left as it was (FR-018, FR-031)."""
+    texts = [(f.transcript or "", f.translated_text or "") for f in run.fragments]
+    seen = [
+        (language_of(translated), left_untranslated(said, translated), translated)
+        for said, translated in texts
+    ]
     expect(
-        texts and all(spoken_there == language for spoken_there, _text in texts),
-        expected=f"{language!r} in every translated_text (FR-018)",
-        seen=texts,
+        seen and all(there == language and not left for there, left, _text in seen),
+        expected=f"{language!r} in every translated_text, and no word of its transcript in it "
+        "(FR-018, FR-031)",
+        seen=seen,
         evidence=run.folder / "run.json",
         hint="the translation engine, and what the recogniser gave it.",
     )

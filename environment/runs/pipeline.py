@@ -22,10 +22,12 @@ from environment.runs.publisher import Publication, publish, require_clip
 from environment.runs.recorder import fetch_recording
 from environment.runs.run import PipelineFailed, PipelineRun
 from environment.runs.stream_log import StreamLog
+from environment.stack.blueprint import STS_SERVICE
 from environment.waiting import NotYet, wait_for
 
 if TYPE_CHECKING:
     from environment.session import Session
+    from environment.stack.metrics import Metrics
     from environment.stack.topology import Topology
 
 RUN_TIMEOUT_S: Final = 180.0
@@ -132,7 +134,7 @@ class Attempt:
         """Publish, follow, and gather what came out; nothing is written yet."""
         timeout = self.settings.timeout
         media = self.stack.media_service
-        before = media.metrics()
+        before, sts_before = media.metrics(), self._sts_metrics()
         with (
             publish(
                 self.stack, self.clip, self.path_in, protocol=self.protocol, on_event=self.log
@@ -177,6 +179,8 @@ class Attempt:
             ffprobe_live_error=live.error or self._why_not_probed(live),
             metrics_before=before,
             metrics_after=media.metrics(),
+            sts_metrics_before=sts_before,
+            sts_metrics_after=self._sts_metrics(),
             media_server=self.session.system().media_server,
             sts=self.session.system().sts,
         )
@@ -237,6 +241,10 @@ class Attempt:
             interval_s=POLL_S,
             alive=alive,
         )
+
+    def _sts_metrics(self) -> Metrics | None:
+        ours = STS_SERVICE in self.stack.containers
+        return self.stack.sts_service.metrics() if ours else None
 
     def _why_not_probed(self, live: LiveProbe) -> str | None:
         if not self.probe_live:

@@ -49,8 +49,9 @@ class PipelineRun:
     while it was read: who published it, and who read it, over which protocol. ``report`` is
     media-service's own report of the stream. ``source`` and ``output`` are the media server's
     recordings. ``metrics_before`` and ``metrics_after`` hold
-    media-service's samples by name and labels. ``result_order`` are the sequence numbers of the
-    results in the order in which they came.
+    media-service's samples by name and labels, ``sts_metrics_before`` and ``sts_metrics_after``
+    those of sts-service; None where that is not of this system, or was not asked.
+    ``result_order`` are the sequence numbers of the results in the order in which they came.
     """
 
     stream_name: str
@@ -80,6 +81,8 @@ class PipelineRun:
     media_server: str
     sts: dict[str, Any]
     output_gone_at: float | None = None
+    sts_metrics_before: Samples | None = field(default=None, repr=False)
+    sts_metrics_after: Samples | None = field(default=None, repr=False)
     input_state: dict[str, Any] = field(default_factory=dict, repr=False)
     output_bytes: tuple[tuple[float, int], ...] = field(default=(), repr=False)
 
@@ -154,9 +157,13 @@ class PipelineRun:
 
     def document(self) -> dict[str, Any]:
         """Return the run without audio and events, ready for JSON."""
-        apart = {"fragments", "events", "metrics_before", "metrics_after", "output_bytes"}
+        apart = {"fragments", "events", "output_bytes"}
         return {
-            **{key: value for key, value in vars(self).items() if key not in apart},
+            **{
+                key: value
+                for key, value in vars(self).items()
+                if key not in apart and not key.endswith(("metrics_before", "metrics_after"))
+            },
             "published": iso_time(self.published_at),
             "elapsed_s": self.elapsed_s,
             "longest_silence_s": self.longest_silence_s,
@@ -168,6 +175,8 @@ class PipelineRun:
             "metrics": {
                 "before": _named(self.metrics_before),
                 "after": _named(self.metrics_after),
+                "sts_before": _named(self.sts_metrics_before or {}),
+                "sts_after": _named(self.sts_metrics_after or {}),
             },
         }
 

@@ -74,10 +74,18 @@ Feature: User Story 7 - Environment Configuration: Configurable Service Endpoint
       | E2E_NETWORK_NAME   | two words     | should match pattern         |
       | E2E_ENV_FILE       | nobody.env    | there is no such file        |
 
-  @contract @fr-039 @fr-041
+  @contract @fr-021 @fr-039 @fr-041
   Scenario: every variable has a default, and stands in the documentation
     Given an environment without a single variable of the suite
     When the settings are read
     Then each variable has a default
+    And those for which the text states a value have that one:
+      | variable               | default |
+      | LOAD_TIMEOUT           | 60      |
+      | FRAGMENT_TIMEOUT_S     | 30      |
+      | SEGMENT_DURATION_S     | 6       |
+      | STS_RECONNECT_ATTEMPTS | 5       |
+      | STS_RECONNECT_BASE_S   | 2       |
+      | TARGET_LANGUAGE        | es      |
     And the page to which the README leads has each variable with its default and its meaning
     And its examples use variables that there are, with values that are valid

@@ -104,6 +104,7 @@ class FakeContainer:
         self.published: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.looks: list[Callable[[], list[dict[str, Any]]]] = []
+        self.counter = "media_service_fragments_sent_total"
         self.sent_total = 0.0
         self.received_bytes = 0
         self.waited_idle = 0
@@ -134,7 +135,7 @@ class FakeContainer:
         return tar({f"{name.rsplit('/', 1)[-1]}/1.flv": self.files[name]})
 
     def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        return {("media_service_fragments_sent_total", frozenset()): self.sent_total}
+        return {(self.counter, frozenset()): self.sent_total}
 
     def streams(self) -> list[dict[str, Any]]:
         look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
@@ -149,6 +150,8 @@ class FakeStack:
         self.speech = SpeechServer()
         self.media_server = FakeContainer("e2e-mediamtx")
         self.media_service = FakeContainer("e2e-media-service")
+        self.sts_service = FakeContainer("sts-service")
+        self.sts_service.counter = "sts_fragments_received_total"
         self.containers = {
             container.name: container for container in (self.media_server, self.media_service)
         }

@@ -69,6 +69,7 @@ def session(tmp_path: Path, stacks: list[FakeStack]) -> Iterator[Session]:
 def script(stack: FakeStack, path_in: str, *, end: str = "finished") -> None:
     """Have the stack dub a stream of two segments."""
     path_out = path_in.removesuffix("in") + "out"
+    stack.containers[stack.sts_service.name] = stack.sts_service
     stack.media_server.published = {path_in}
     stack.media_server.files = {path_in: b"FLV source", path_out: b"FLV output"}
 
@@ -76,7 +77,7 @@ def script(stack: FakeStack, path_in: str, *, end: str = "finished") -> None:
         stack.media_server.published.add(path_out)
         for number, words in enumerate(WORDS):
             say_fragment(stack.speech, number, words)
-        stack.media_service.sent_total = 2.0
+        stack.media_service.sent_total = stack.sts_service.sent_total = 2.0
         return [report(path_in, "processing", segments=1)]
 
     def ended() -> list[dict[str, object]]:
@@ -207,6 +208,7 @@ def test_a_run_is_written_down(run: PipelineRun, session: Session) -> None:
     assert document["fragments"][0]["transcript"] == "one two"
     assert "stand-in" in document["media_server"]
     assert document["metrics"]["after"] == {"media_service_fragments_sent_total": 2.0}
+    assert document["metrics"]["sts_after"] == {"sts_fragments_received_total": 2.0}
     events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
     assert len(events) == 7
     assert events[0]["payload"]["audio"]["data_base64"]["bytes"] == 96_000

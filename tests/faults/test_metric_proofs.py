@@ -1,4 +1,4 @@
-"""The proofs about media-service's metrics: each fails on what is not so."""
+"""The proofs about the services' metrics: each fails on what is not so."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from environment.measuring.account import Fate, Heard
 from environment.proofs.metric_proofs import (
     FALLBACKS,
     PROCESSING,
+    STS_PROCESSED,
+    STS_RECEIVED,
+    STS_SECONDS,
     prove_fallbacks_counted,
     prove_processing_time_counted,
+    prove_sts_counted,
 )
 from environment.stack.metrics import MetricMissing, Metrics, total
 
@@ -136,3 +140,51 @@ def test_a_trip_that_was_not_seen_to_its_end_proves_nothing() -> None:
         prove_processing_time_counted(run(1.2, unsaid))
     with pytest.raises(MetricMissing):
         prove_processing_time_counted(run(3.2, TRIPS, name="renamed_seconds_sum"))
+
+
+def sts(received: float = 7, took_s: float = 4.5, timed: float = 7, **results: float) -> Metrics:
+    """Samples of an sts-service that had counted five fragments of 0.5 s before."""
+    results = {"success": 7, "partial": 0, "failed": 0} | results
+    plain = {STS_RECEIVED: received, f"{STS_SECONDS}_sum": took_s, f"{STS_SECONDS}_count": timed}
+    return {(name, frozenset[tuple[str, str]]()): value for name, value in plain.items()} | {
+        (STS_PROCESSED, frozenset({("status", status)})): count for status, count in results.items()
+    }
+
+
+def answered(after: Metrics | None, second: str = "success") -> Any:
+    times = (("success", 800), (second, 1200))
+    return SimpleNamespace(
+        fragments=[SimpleNamespace(status=word, processing_time_ms=ms) for word, ms in times],
+        folder=Path("kept"),
+        sts_metrics_before=None if after is None else sts(5, 2.5, 5, success=5),
+        sts_metrics_after=after,
+    )
+
+
+def test_sts_counts_what_the_wire_shows() -> None:
+    prove_sts_counted(answered(sts()))
+    prove_sts_counted(answered(sts(success=6, failed=1), second="failed"))
+    prove_sts_counted(answered(None))
+
+
+@pytest.mark.parametrize(
+    ("after", "second"),
+    [
+        (sts(received=6), "success"),
+        (sts(success=5), "success"),
+        (sts(failed=2), "success"),  # counted twice, once as something else
+        (sts(dubbed=2), "success"),  # by a name of its own
+        (sts(), "failed"),
+        (sts(timed=5), "success"),
+        (sts(took_s=2.5), "success"),
+        (sts(took_s=2002.5), "success"),  # milliseconds
+    ],
+)
+def test_what_sts_counts_otherwise_is_noticed(after: Metrics, second: str) -> None:
+    with pytest.raises(ExpectationFailed, match=STS_PROCESSED):
+        prove_sts_counted(answered(after, second))
+
+
+def test_a_metric_of_sts_that_is_not_there_is_noticed() -> None:
+    with pytest.raises(MetricMissing):
+        prove_sts_counted(answered({}))

@@ -125,6 +125,24 @@ def test_windows_tell_the_passed_through_segment(said: AudioTrack, spanish: Samp
     assert windows[-1].duration_s == pytest.approx(6.2)
 
 
+@pytest.mark.parametrize("late_s", [-0.9, 0.35, 0.9])
+def test_windows_tell_an_original_that_is_late(said: AudioTrack, late_s: float) -> None:
+    original = AudioTrack(said.cut(0, 18), 0.0, RATE_HZ)
+    late = AudioTrack(said.cut(-late_s, 18), 0.0, RATE_HZ)
+
+    windows = compare_windows(original, late)
+
+    assert [window.verdict.verdict for window in windows] == ["original"] * 3
+
+
+def test_a_wide_search_makes_no_dub_an_original(said: AudioTrack, spanish: Samples) -> None:
+    original = AudioTrack(said.cut(0, 18), 0.0, RATE_HZ)
+    voice = read_audio(SPEECH.path, RATE_HZ)
+
+    for dub in (AudioTrack(spanish, 0.0, RATE_HZ), AudioTrack(voice.cut(0, 18), 0.0, RATE_HZ)):
+        assert {w.verdict.verdict for w in compare_windows(original, dub)} == {"dubbed"}
+
+
 def test_find_is_exact_and_says_how_surely(said: AudioTrack, spanish: Samples) -> None:
     hidden = silence(20)
     hidden[123_457 : 123_457 + WINDOW] = said.cut(6, 6) * 0.5

@@ -14,12 +14,14 @@ import pytest
 from environment.expectations import ExpectationFailed
 from environment.measuring.media import AudioTrack
 from environment.measuring.sound import Samples
+from environment.proofs.configuration_proofs import prove_dub_heard
 from environment.proofs.output_proofs import (
     prove_dubbed,
     prove_in_sync,
     prove_nothing_missing,
     prove_picture_untouched,
 )
+from environment.proofs.validation_proofs import fingerprints
 from environment.runs.run import PipelineRun
 from tests.measuring.making import (
     RATE_HZ,
@@ -140,6 +142,32 @@ def swapped(spoken: list[Samples], said: AudioTrack) -> Output:
     return Output(dubbed(spoken[::-1]))
 
 
+def late_original(spoken: list[Samples], said: AudioTrack) -> Output:
+    return Output(place([(1.2, said.cut(0, LENGTH_S - 1.2))], LENGTH_S))
+
+
+def noise_alone(spoken: list[Samples], said: AudioTrack) -> Output:
+    noise = np.random.default_rng(7).normal(0, 0.1, LENGTH_S * RATE_HZ).astype(np.float32)
+    return Output(place([(0, noise)], LENGTH_S))
+
+
+@pytest.mark.parametrize("harm", [late_original, noise_alone])
+def test_what_only_a_fingerprint_takes_for_a_dub_is_refused(
+    harm: Callable[[list[Samples], AudioTrack], Output],
+    record: Record,
+    spoken: list[Samples],
+    said: AudioTrack,
+    source: Path,
+) -> None:
+    run = record(harm(spoken, said), clip=source)
+
+    prove_dub_heard(run, fingerprints(run))
+    with pytest.raises(ExpectationFailed, match="nothing else"):
+        prove_dubbed(run)
+    with pytest.raises(ExpectationFailed, match="found, within"):
+        prove_in_sync(run, 120)
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -160,6 +188,69 @@ def test_what_is_not_the_dub_alone_is_refused(
 
     with pytest.raises(ExpectationFailed, match="nothing else"):
         prove_dubbed(run)
+
+
+def behind(spoken: list[Samples], sound: Samples, at_s: float = LENGTH_S) -> Output:
+    """The dubs, and that sound behind their end."""
+    made = dubbed(spoken)
+    first = round((at_s - made.start_s) * RATE_HZ)
+    made.samples[first : first + len(sound)] += sound
+    return Output(made, channels=2)
+
+
+def test_speech_behind_the_last_dub_is_refused(
+    record: Record, spoken: list[Samples], said: AudioTrack
+) -> None:
+    with pytest.raises(ExpectationFailed, match="behind the end of the last dub"):
+        prove_dubbed(record(behind(spoken, said.cut(LENGTH_S + 0.2, 0.5))))
+
+
+@pytest.mark.parametrize("at_s", [LENGTH_S, LENGTH_S + 0.7])
+def test_noise_behind_the_last_dub_is_refused(
+    at_s: float, record: Record, spoken: list[Samples]
+) -> None:
+    noise = np.random.default_rng(7).normal(0, 0.02, RATE_HZ // 5).astype(np.float32)
+
+    with pytest.raises(ExpectationFailed, match="behind the end of the last dub"):
+        prove_dubbed(record(behind(spoken, noise, at_s)))
+
+
+def test_the_end_is_known_though_nothing_is_said_in_the_last_segment(
+    record: Record, spoken: list[Samples], said: AudioTrack
+) -> None:
+    quiet = [spoken[0], silence(SEGMENT_S)]
+
+    prove_dubbed(record(behind(quiet, silence(0))), wordless={1})
+    with pytest.raises(ExpectationFailed, match="behind the end of the last dub"):
+        prove_dubbed(record(behind(quiet, said.cut(LENGTH_S + 0.2, 0.5))), wordless={1})
+
+
+def published(tail: Samples, said: AudioTrack, source: Path, folder: Path) -> Path:
+    """A source with that sound behind its last segment."""
+    whole = Sound(np.concatenate([said.cut(0, LENGTH_S), tail]))
+    return Output(whole, container="mp4", offset_s=0.0).write(source, folder / "source.mp4")
+
+
+def test_the_source_s_own_short_tail_may_be_heard(
+    record: Record, spoken: list[Samples], said: AudioTrack, source: Path, tmp_path: Path
+) -> None:
+    tail, other = (said.cut(at, 0.2) for at in (LENGTH_S + 0.35, 11.3))
+    own = published(tail, said, source, tmp_path)
+
+    prove_dubbed(record(behind(spoken, tail), source=own))
+    for wrong in (behind(spoken, other), behind(spoken, tail, LENGTH_S + 0.2)):
+        with pytest.raises(ExpectationFailed, match="behind the end of the last dub"):
+            prove_dubbed(record(wrong, source=own))
+
+
+def test_a_tail_that_should_have_been_dubbed_is_refused(
+    record: Record, spoken: list[Samples], said: AudioTrack, source: Path, tmp_path: Path
+) -> None:
+    tail = said.cut(LENGTH_S + 0.35, 0.4)
+    own = published(tail, said, source, tmp_path)
+
+    with pytest.raises(ExpectationFailed, match="behind the end of the last dub"):
+        prove_dubbed(record(behind(spoken, tail), source=own))
 
 
 def test_only_what_has_no_words_may_be_undubbed(

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.measuring.language import is_spanish, language_of, spanish_numbers
+from environment.measuring.language import (
+    is_spanish,
+    language_of,
+    left_untranslated,
+    spanish_numbers,
+)
 from environment.measuring.transcript import (
     Substitution,
     align,
@@ -13,6 +18,7 @@ from environment.measuring.transcript import (
     number_words,
     word_error_rate,
 )
+from fixtures.world import UNITS, Phrase
 
 COUNTING = " ".join(counting_words(1, 30))
 CONTANDO = (
@@ -106,6 +112,24 @@ def test_counting_in_either_language_is_recognised() -> None:
 )
 def test_languages(text: str, language: str) -> None:
     assert language_of(text) == language
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.english)
+def test_a_right_translation_leaves_nothing(unit: Phrase) -> None:
+    assert left_untranslated(unit.english, unit.spanish) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "translation", "left"),
+    [
+        ("I would like a cup of coffee.", "i gustaría una taza de café", ("i",)),
+        ("Market, market and workers", "del market con los Workers", ("market", "workers")),
+        ("one two three four five six", "um dois três quatro five six", ("five", "six")),
+        ("20, 21, 22", "20, 21, 22", ()),
+    ],
+)
+def test_words_that_were_left(text: str, translation: str, left: tuple[str, ...]) -> None:
+    assert left_untranslated(text, translation) == left
 
 
 def test_missing_accents_and_compounds() -> None:

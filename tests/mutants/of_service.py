@@ -15,6 +15,7 @@ from tests.mutants.places import (
     SPANISH,
     STS_EMITTER,
     STS_EVENTS,
+    STS_RECORDS,
     STS_RESTARTED,
     STS_RESULTS,
     STS_STREAM,
@@ -26,6 +27,7 @@ from tests.mutants.places import (
 _ANSWERED: Final = '                self._send("fragment:processed", fragment.result)\n'
 _TAKEN: Final = '        self._send("fragment:ack", acknowledgement(fragment, "processing"))\n'
 _THE_THIRD: Final = "                if fragment.sequence_number == 2:\n    "
+_COUNTED: Final = "        self._metrics.fragments_processed.labels(result.status).inc()\n"
 _READY: Final = "        if self._sts.connected and self._discovery.reachable:\n"
 
 OF_SERVICE: Final = (
@@ -93,6 +95,28 @@ OF_SERVICE: Final = (
                 '        if not hasattr(self, "_first"):\n'
                 "            self._first = generate_latest(self.registry)\n"
                 "        return self._first\n",
+            ),
+        ),
+        behave=(US2,),
+        red=(WHOLE,),
+    ),
+    Mutant(
+        name="success-counted-twice",
+        story="media-service counts each success as a partial result too",
+        edits=(
+            Edit(STS_RESULTS, _COUNTED, _COUNTED + _COUNTED.replace("result.status", '"partial"')),
+        ),
+        behave=(US2,),
+        red=(WHOLE,),
+    ),
+    Mutant(
+        name="sts-times-in-ms",
+        story="sts-service counts the milliseconds of each fragment as seconds",
+        edits=(
+            Edit(
+                STS_RECORDS,
+                "    metrics.processing.observe(result.processing_time_ms / 1000)\n",
+                "    metrics.processing.observe(result.processing_time_ms)\n",
             ),
         ),
         behave=(US2,),

@@ -48,6 +48,13 @@ class TestApertium:
     def test_it_translates(self, embedded: Engines, text: str, expected: str) -> None:
         assert embedded.translation.translate(text, "en", "es").value.lower() == expected
 
+    @pytest.mark.parametrize("text", ["i would like a cup of coffee", "i'm thirty one"])
+    def test_it_knows_who_speaks_though_recognisers_write_no_capitals(
+        self, embedded: Engines, text: str
+    ) -> None:
+        translation = embedded.translation.translate(text, "en", "es").value
+        assert "i" not in translation.lower().split()
+
     @pytest.mark.parametrize(
         ("text", "marks"),
         [

@@ -433,6 +433,10 @@ def test_the_settings_of_a_bare_environment_are_the_defaults(
     assert refused(lambda: pages.prove_defaults(fewer))
     changed = {**printed, "STS_PORT": ("3001", "host port; default '3000'")}
     assert refused(lambda: pages.prove_defaults(changed))
+    pages.prove_text_s_defaults(printed, {"LOAD_TIMEOUT": "60"})
+    assert refused(lambda: pages.prove_text_s_defaults(printed, {"LOAD_TIMEOUT": "61"}))
+    assert refused(lambda: pages.prove_text_s_defaults(printed, {"NOBODY_S_TIMEOUT": "60"}))
+    assert refused(lambda: pages.prove_text_s_defaults(printed, {}))
 
 
 def test_the_page_is_where_the_readme_s_section_leads(tmp_path: Path) -> None:

@@ -128,6 +128,15 @@ ACCEPTED: list[Callable[[], object]] = [
     lambda: wire_proofs.prove_contract_kept(run()),
     lambda: wire_proofs.prove_success_within(run(), 15),
     lambda: speech_proofs.prove_translated_to(run(), "es"),
+    lambda: speech_proofs.prove_translated_to(
+        run(
+            fragments=changed(
+                transcript="She works in a hospital. My sister lives in London.",
+                translated_text="Ella trabaja en un hospital. Mi hermana vive en London.",
+            )
+        ),
+        "es",
+    ),
     lambda: wire_proofs.prove_whole_run_within(run(), 180),
     lambda: wire_proofs.prove_results_in_order(run(), 2),
     lambda: wire_proofs.prove_counted(run(), "fragments_total", 2),
@@ -194,6 +203,24 @@ REFUSED: dict[str, Callable[[], object]] = {
     ),
     "untranslated": lambda: speech_proofs.prove_translated_to(
         run(fragments=changed(translated_text=None)), "es"
+    ),
+    "a number left as it was": lambda: speech_proofs.prove_translated_to(
+        run(
+            fragments=changed(
+                transcript="one two three four five six",
+                translated_text="uno dos tres cuatro five six",
+            )
+        ),
+        "es",
+    ),
+    "words left as they were": lambda: speech_proofs.prove_translated_to(
+        run(
+            fragments=changed(
+                transcript="the weather is good today and the people are in the park",
+                translated_text="el weather de hoy es good y la people está en el park",
+            )
+        ),
+        "es",
     ),
     "silent dub": lambda: speech_proofs.prove_another_voice(run()),
     "no dub": lambda: speech_proofs.prove_another_voice(run(fragments=changed(dubbed_audio=None))),

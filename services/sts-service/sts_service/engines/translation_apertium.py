@@ -25,6 +25,12 @@ _COMPOUND_NUMBER = re.compile(
     r"(one|two|three|four|five|six|seven|eight|nine)\b",
     re.IGNORECASE,
 )
+_FIRST_PERSON = re.compile(r"\bi\b")
+
+
+def spelled(text: str) -> str:
+    """Write what a recogniser heard as the dictionary has it: ``twenty-one``, and ``I``."""
+    return _FIRST_PERSON.sub("I", hyphenated(text))
 
 
 def hyphenated(text: str) -> str:
@@ -84,7 +90,7 @@ class Engine(Translator):
         if not self._chain:
             self._start()
         try:
-            answer = self._exchange(_RESERVED.sub(r"\\\1", hyphenated(text)))
+            answer = self._exchange(_RESERVED.sub(r"\\\1", spelled(text)))
         except (OSError, EOFError, TimeoutError) as error:
             self.close()
             message = f"apertium did not answer: {error or type(error).__name__}"
