@@ -174,6 +174,7 @@ def test_nobody_waits_for_a_project_s_health_once_the_start_has_failed(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compose_stack, "sweep_in_turn", lambda _client: None)
+    monkeypatch.setattr(compose_stack, "free_project", lambda *_names: None)
     monkeypatch.setattr(stack.projects["media"], "up", up_media)
     for container in stack.containers.values():
         monkeypatch.setattr(container, "adopt", lambda _spec: None)
