@@ -55,10 +55,12 @@ class Pipe:
         self._reader = os.open(os.devnull, os.O_RDONLY)
 
     def lines(self, count: int) -> list[str]:
+        """So many lines of this test's own: a library may say something between them."""
         read = bytearray()
-        while read.count(b"\n") < count and (piece := os.read(self._reader, 1 << 16)):
+        while read.count(b'"line ') < count and (piece := os.read(self._reader, 1 << 16)):
             read += piece
-        return [json.loads(line)["event"] for line in read.splitlines()]
+        events = [str(json.loads(line)["event"]) for line in read.splitlines()]
+        return [event for event in events if event.startswith("line ")]
 
 
 @pytest.fixture(autouse=True)
@@ -125,8 +127,8 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
 def test_a_line_that_cannot_be_rendered_costs_no_other(capfd: pytest.CaptureFixture[str]) -> None:
     with Pipe() as pipe, written_aside():
         logging.info("%d apples", "no")
-        logging.info("all is well")
-        assert pipe.lines(1) == ["all is well"]
+        logging.info("line behind it")
+        assert pipe.lines(1) == ["line behind it"]
     assert "--- Logging error ---" in capfd.readouterr().err
 
 
