@@ -238,6 +238,6 @@ async def test_a_media_server_that_is_gone_is_waited_for(tmp_path: Path) -> None
     numbers = [segment["number"] for segment in report["segments"]]
     assert numbers == list(range(len(numbers)))
     assert {segment["outcome"] for segment in report["segments"]} <= {"dubbed", "original"}
-    assert report["workers"] == 2
+    assert report["workers"] == 2, service.lines
     sounds = [*sound_times(tmp_path / "first.flv"), *sound_times(scene.output)]
     assert all(one < next_ for one, next_ in pairwise(sounds))
