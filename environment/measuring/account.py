@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
@@ -23,6 +23,8 @@ NEAR_S: Final = 0.4
 # What lies beside a segment may be something else, and its place is known to a frame of AAC.
 _EDGE_S: Final = 0.1
 _SHORTEST_S: Final = 0.5
+# Segments that are further apart than a frame were not read one behind the other.
+_APART_S: Final = 0.1
 # The head that a late join cannot have: a keyframe interval.
 _MISSED_HEAD_S: Final = 1.1
 
@@ -39,6 +41,20 @@ class Part:
     duration_s: float
     dub: Samples | None = field(default=None, repr=False)
     sent: Samples | None = field(default=None, repr=False)
+
+
+def read_in_one_go(parts: Sequence[Part]) -> Iterator[tuple[float, float]]:
+    """From when to when, in the source, segments lie that were read one behind the other."""
+    start_s, end_s = 0.0, 0.0
+    for index, part in enumerate(parts):
+        if index == 0:
+            start_s = part.start_s
+        elif abs(part.start_s - end_s) > _APART_S:
+            yield start_s, end_s
+            start_s = part.start_s
+        end_s = part.start_s + part.duration_s
+    if parts:
+        yield start_s, end_s
 
 
 @dataclass(frozen=True)

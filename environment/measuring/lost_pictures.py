@@ -8,13 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from environment.measuring.account import Part
+from environment.measuring.account import Part, read_in_one_go
 from environment.measuring.media import VideoPacket, keyframe_interval_s
 from environment.measuring.picture_map import map_pictures
 from environment.measuring.takes import Take
 
-_APART_S: Final = 0.1
-"""Segments that are further apart than a frame were not read one behind the other."""
+_FRAME_S: Final = 0.1
+"""The last picture of what was read may belong to what comes behind it."""
 AT_A_BREAK_S: Final = 1.0
 """How near to a break of the output a picture may be lost with what was on its way."""
 
@@ -49,12 +49,5 @@ def lost_pictures(source: Take, output: Take, parts: Sequence[Part]) -> tuple[fl
 def _read(pictures: Sequence[VideoPacket], parts: Sequence[Part]) -> Iterator[tuple[float, float]]:
     """From when to when pictures must have come through, stretch by stretch."""
     head_s = keyframe_interval_s(pictures)
-    stretches: list[tuple[float, float]] = []
-    for part in parts:
-        end_s = part.start_s + part.duration_s
-        if stretches and abs(part.start_s - stretches[-1][1]) <= _APART_S:
-            stretches[-1] = (stretches[-1][0], end_s)
-        else:
-            stretches.append((part.start_s, end_s))
-    for start_s, end_s in stretches:
-        yield start_s + head_s, end_s - _APART_S
+    for start_s, end_s in read_in_one_go(parts):
+        yield start_s + head_s, end_s - _FRAME_S

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from environment.measuring.account import Part
+from environment.measuring.account import Part, read_in_one_go
 from environment.measuring.picture_map import PictureMap, map_pictures
 from environment.measuring.takes import Take
 
-_APART_S: Final = 0.1
-"""Segments that are further apart than a frame were not read one behind the other."""
 _ROUNDING_S: Final = 0.002
 
 
@@ -46,7 +43,7 @@ def stretches(source: Take, output: Take, parts: Sequence[Part]) -> tuple[Stretc
     pictures = map_pictures(source.pictures, output.pictures)
     return tuple(
         stretch
-        for start_s, end_s in _read_in_one_go(parts)
+        for start_s, end_s in read_in_one_go(parts)
         for piece in output.pieces
         if (stretch := _measured(pictures, (start_s, end_s), (piece.start_s, piece.end_s)))
     )
@@ -68,15 +65,3 @@ def _measured(
     off_s = np.abs(behind_s - np.median(behind_s))
     at = int(np.argmax(off_s))
     return Stretch(read[0], len(off_s), 1000 * float(off_s[at]), float(source_s[at]))
-
-
-def _read_in_one_go(parts: Sequence[Part]) -> Iterator[tuple[float, float]]:
-    if not parts:
-        return
-    start_s = parts[0].start_s
-    for before, after in pairwise(parts):
-        end_s = before.start_s + before.duration_s
-        if abs(after.start_s - end_s) > _APART_S:
-            yield start_s, end_s
-            start_s = after.start_s
-    yield start_s, parts[-1].start_s + parts[-1].duration_s

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from environment.expectations import expect
 from environment.measuring.sendings import repeated_dubs
+from environment.proofs.wire_proofs import PLACE_WITHIN_S
 
 if TYPE_CHECKING:
     from environment.proofs.aftermath import Aftermath
 
-SENT_WITHIN_MS: Final = 5.0
-"""Where a fragment's sound may lie beside its place: FLV counts in milliseconds."""
+_WITHIN_MS: Final = 1000 * PLACE_WITHIN_S
 
 
 def prove_dubs_are_theirs(aftermath: Aftermath) -> None:
@@ -25,11 +25,11 @@ def prove_dubs_are_theirs(aftermath: Aftermath) -> None:
     elsewhere = [
         str(sending)
         for sending in aftermath.sent
-        if sending.off_ms is None or abs(sending.off_ms) > SENT_WITHIN_MS
+        if sending.off_ms is None or abs(sending.off_ms) > _WITHIN_MS
     ]
     expect(
         not elsewhere,
-        expected=f"in each fragment the source's sound of its segment, within {SENT_WITHIN_MS:g} "
+        expected=f"in each fragment the source's sound of its segment, within {_WITHIN_MS:g} "
         "ms of its place",
         seen="; ".join(elsewhere),
         evidence=aftermath.folder,

@@ -3,12 +3,9 @@
 import io
 import json
 import logging
-import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from typing import Self
 
 import pytest
 import structlog
@@ -16,6 +13,7 @@ import structlog
 from media_service import logs
 from media_service.logs import configure_logging, written_aside
 from media_service.redaction import redacted
+from tests.log_pipe import Pipe
 
 
 @pytest.fixture
@@ -82,41 +80,15 @@ LINES = 2000
 """More than a pipe holds."""
 
 
-class Pipe:
-    """Standard output for a while; what it takes is read in the end, if not before."""
-
-    def __init__(self) -> None:
-        self._reader, self._writer = os.pipe()
-
-    def __enter__(self) -> Self:
-        # pytest puts its own there between a fixture and its test.
-        self._stdout, sys.stdout = sys.stdout, os.fdopen(self._writer, "w")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout, output = self._stdout, sys.stdout
-        output.close()
-        for thread in threading.enumerate():
-            if thread.name == "log":
-                thread.join(10)
-        os.close(self._reader)
-
-    def hang_up(self) -> None:
-        os.close(self._reader)
-        self._reader = os.open(os.devnull, os.O_RDONLY)
-
-    def read(self, count: int) -> bytes:
-        read = bytearray()
-        while len(read) < count and (piece := os.read(self._reader, 1 << 16)):
-            read += piece
-        return bytes(read)
+def all_lines(read: bytes) -> bool:
+    return len(read) >= LINES * len(LINE)
 
 
 def test_a_reader_that_stands_still_holds_nobody_up() -> None:
     with Pipe() as pipe, written_aside() as log:
         for _ in range(LINES):
             log.write(LINE)
-        assert pipe.read(LINES * len(LINE)) == LINE.encode() * LINES
+        assert pipe.read(all_lines) == LINE.encode() * LINES
 
 
 def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +98,7 @@ def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) ->
     with Pipe() as pipe, written_aside() as log:
         for _ in range(LINES):
             log.write(LINE)
-        pipe.read(1)
+        pipe.read(bool)
         deadline = time.monotonic() + 10
         while sum(said) <= LINES // 4 and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -142,7 +114,7 @@ def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
             for _ in range(LINES):
                 log.write(LINE)
         assert time.monotonic() - began_at < 5
-        pipe.read(LINES * len(LINE))
+        pipe.read(all_lines)
 
 
 def test_a_reader_that_is_gone_is_no_error() -> None:

@@ -2,20 +2,19 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 import sts_service
 from sts_service import logs
 from sts_service.logs import configure_logging, written_aside
+from tests.log_pipe import Pipe
 
 LINES = 4000
 """More than a pipe holds."""
@@ -30,37 +29,18 @@ with written_aside():
 """
 
 
-class Pipe:
-    """Standard output for a while; what it takes is read in the end, if not before."""
+def lines(pipe: Pipe, count: int) -> list[str]:
+    """So many lines of this test's own: a library may say something between them."""
+    read = pipe.read(lambda read: read.count(b'"line ') >= count)
+    events = [str(json.loads(line)["event"]) for line in read.splitlines()]
+    return [event for event in events if event.startswith("line ")]
 
-    def __init__(self) -> None:
-        self._reader, self._writer = os.pipe()
 
-    def __enter__(self) -> Self:
-        # pytest puts its own there between a fixture and its test.
-        self._stdout, sys.stdout = sys.stdout, os.fdopen(self._writer, "w")
+@contextmanager
+def logged_to_a_pipe() -> Iterator[Pipe]:
+    with Pipe() as pipe:
         configure_logging("INFO")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout, output = self._stdout, sys.stdout
-        output.close()
-        for thread in threading.enumerate():
-            if thread.name == "log":
-                thread.join(10)
-        os.close(self._reader)
-
-    def hang_up(self) -> None:
-        os.close(self._reader)
-        self._reader = os.open(os.devnull, os.O_RDONLY)
-
-    def lines(self, count: int) -> list[str]:
-        """So many lines of this test's own: a library may say something between them."""
-        read = bytearray()
-        while read.count(b'"line ') < count and (piece := os.read(self._reader, 1 << 16)):
-            read += piece
-        events = [str(json.loads(line)["event"]) for line in read.splitlines()]
-        return [event for event in events if event.startswith("line ")]
+        yield pipe
 
 
 @pytest.fixture(autouse=True)
@@ -74,20 +54,20 @@ def own_logging() -> Iterator[None]:
 
 
 def test_a_reader_that_stands_still_holds_nobody_up() -> None:
-    with Pipe() as pipe, written_aside():
+    with logged_to_a_pipe() as pipe, written_aside():
         for number in range(LINES):
             logging.info("line %d", number)
-        assert pipe.lines(LINES) == [f"line {number}" for number in range(LINES)]
+        assert lines(pipe, LINES) == [f"line {number}" for number in range(LINES)]
 
 
 def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MAX_LINES_WAITING", 3)
     said: list[int] = []
     monkeypatch.setattr(logs._log, "warning", lambda _, lines: said.append(lines), raising=False)
-    with Pipe() as pipe, written_aside():
+    with logged_to_a_pipe() as pipe, written_aside():
         for number in range(LINES):
             logging.info("line %d", number)
-        pipe.lines(1)
+        lines(pipe, 1)
         deadline = time.monotonic() + 10
         while sum(said) <= LINES // 4 and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -97,7 +77,7 @@ def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "FLUSH_S", 0.05)
-    with Pipe() as pipe:
+    with logged_to_a_pipe() as pipe:
         (before,) = logging.getLogger().handlers
         began_at = time.monotonic()
         with written_aside():
@@ -105,7 +85,7 @@ def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
                 logging.info("line %d", number)
         assert time.monotonic() - began_at < 5
         assert logging.getLogger().handlers == [before]
-        pipe.lines(LINES)
+        lines(pipe, LINES)
 
 
 def test_a_process_ends_though_nobody_reads_what_it_says() -> None:
@@ -118,20 +98,20 @@ def test_a_process_ends_though_nobody_reads_what_it_says() -> None:
 
 
 def test_a_reader_that_is_gone_is_no_error() -> None:
-    with Pipe() as pipe, written_aside():
+    with logged_to_a_pipe() as pipe, written_aside():
         pipe.hang_up()
         logging.info("nobody there")
         logging.info("nor now")
 
 
 def test_a_line_that_cannot_be_rendered_costs_no_other(capfd: pytest.CaptureFixture[str]) -> None:
-    with Pipe() as pipe, written_aside():
+    with logged_to_a_pipe() as pipe, written_aside():
         logging.info("%d apples", "no")
         logging.info("line behind it")
-        assert pipe.lines(1) == ["line behind it"]
+        assert lines(pipe, 1) == ["line behind it"]
     assert "--- Logging error ---" in capfd.readouterr().err
 
 
 def test_an_error_within_is_not_swallowed() -> None:
-    with Pipe(), pytest.raises(ValueError, match="within"), written_aside():
+    with logged_to_a_pipe(), pytest.raises(ValueError, match="within"), written_aside():
         raise ValueError("within")
